@@ -1,0 +1,417 @@
+//! What the rows say that are no decisions: the part `body`.
+//!
+//! # Format
+//!
+//! The postcard encoding of the structure that belongs to the row's kind; the kind itself stands in the head.
+
+use crate::codec::{CodecError, decode, named, within};
+use crate::hash::Hash;
+use crate::intent::{KeyId, Kind, Micros, named_enum};
+use crate::limits;
+use crate::note::check_key_name;
+use crate::part::PartTag;
+use crate::value::Decimal;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The version of the format that a genesis row written by this build names.
+pub const FORMAT_VERSION: u16 = 1;
+
+/// The bytes of a public key as they stand in a row, not yet checked.
+pub type KeyBytes = [u8; 32];
+
+/// A body, by the kind of its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// Row 0.
+    Genesis(Genesis<'a>),
+    /// Of a key row.
+    Key(KeyChange<'a>),
+    /// Of a policy row.
+    Policy(PolicyBody<'a>),
+    /// Of an evidence row.
+    Evidence(Reading<'a>),
+    /// Of a kill-switch row.
+    KillSwitch(KillSwitch<'a>),
+    /// Of a rollback row.
+    Rollback(RollbackOf),
+    /// Of an outcome row.
+    Outcome(EffectOutcome<'a>),
+    /// Of a snapshot row.
+    Snapshot(Snapshot),
+    /// Of an erasure row.
+    Erasure(Erasure<'a>),
+    /// Of a calibration row.
+    Calibration(Calibration<'a>),
+}
+
+/// How a ledger begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis<'a> {
+    /// [`FORMAT_VERSION`].
+    pub format: u16,
+    /// The ledger's name, a schema-less URL; it never changes.
+    pub origin: &'a str,
+    /// The key that grants keys and sets policy.
+    pub owner: KeyBytes,
+    /// The key that seals.
+    pub ledger: KeyBytes,
+    /// The first policy.
+    #[serde(borrow)]
+    pub policy: PolicyBody<'a>,
+}
+
+/// A change of the keys that may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyChange<'a> {
+    /// A key is enrolled.
+    Grant {
+        /// The public key.
+        key: KeyBytes,
+        /// What it may do, [`Role::bit`] each.
+        roles: u8,
+        /// Who holds it.
+        name: &'a str,
+    },
+    /// A key is replaced by a new one with the same roles and name.
+    Rotate {
+        /// The key that ends.
+        old: KeyId,
+        /// The key that takes its place.
+        key: KeyBytes,
+    },
+    /// A key ends.
+    Revoke {
+        /// The key.
+        key: KeyId,
+        /// Since when it may have been in other hands.
+        compromised_since: Option<Micros>,
+        /// Why.
+        reason: &'a str,
+    },
+}
+
+named_enum! {
+    /// What a key may do.
+    Role {
+        /// Grants keys, sets policy.
+        Owner = "owner",
+        /// Plans decisions.
+        Planner = "planner",
+        /// Judges decisions.
+        Judge = "judge",
+        /// Writes decisions.
+        Executor = "executor",
+        /// Rolls back; holds the kill switch.
+        Operator = "operator",
+        /// Seals.
+        Ledger = "ledger",
+        /// Reads.
+        Auditor = "auditor",
+    }
+}
+
+impl Role {
+    /// The bit of this role in a set of roles.
+    pub const fn bit(self) -> u8 {
+        1 << (self as u8)
+    }
+
+    /// The roles in a set.
+    pub fn in_set(set: u8) -> impl Iterator<Item = Role> {
+        Role::ALL.iter().copied().filter(move |role| set & role.bit() != 0)
+    }
+}
+
+/// The policy in force from the next row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyBody<'a> {
+    /// 1.
+    pub version: u8,
+    /// The actions that may be live: names, or prefixes that end in `*`; ascending, none twice.
+    #[serde(borrow)]
+    pub live: Vec<&'a str>,
+    /// A segment is closed when it has reached this many bytes.
+    pub segment_bytes: u64,
+}
+
+/// The version of policies that this build writes.
+pub const POLICY_VERSION: u8 = 1;
+
+/// A reading that decisions may point to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading<'a> {
+    /// What was measured.
+    pub metric: &'a str,
+    /// The measurement.
+    pub value: Decimal,
+    /// Where it comes from; may be empty.
+    pub source: &'a str,
+}
+
+named_enum! {
+    /// What was done with the kill switch.
+    SwitchAct {
+        /// It was pulled.
+        Engage = "engage",
+        /// It was released.
+        Release = "release",
+        /// It was given to another holder.
+        HandOver = "hand-over",
+        /// It was tried out.
+        Drill = "drill",
+    }
+}
+
+/// The state of the kill switch from the next row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillSwitch<'a> {
+    /// What was done.
+    pub act: SwitchAct,
+    /// Whether it is engaged now.
+    pub engaged: bool,
+    /// The key of who holds it now.
+    pub holder: KeyId,
+    /// Why; may be empty.
+    pub reason: &'a str,
+}
+
+/// Which row a rollback row takes back. Its ops are that row's stored rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackOf {
+    /// The row that is taken back.
+    pub target: u64,
+    /// That row's hash.
+    pub target_hash: Hash,
+    /// Whether it is taken back although the state has moved on since.
+    pub forced: bool,
+}
+
+named_enum! {
+    /// How an effect went.
+    EffectStatus {
+        /// It is about to be carried out.
+        Intended = "intended",
+        /// It was carried out.
+        Done = "done",
+        /// It failed.
+        Failed = "failed",
+        /// Nobody knows.
+        Unknown = "unknown",
+    }
+}
+
+/// How an effect of an earlier row went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectOutcome<'a> {
+    /// The row with the effect.
+    pub row: u64,
+    /// The effect's place in it, from 0.
+    pub effect: u32,
+    /// Whether this is about its undo.
+    pub undo: bool,
+    /// How it went.
+    pub status: EffectStatus,
+    /// What the adapter said; may be empty.
+    pub detail: &'a str,
+}
+
+/// The digest of the state after a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The row.
+    pub at: u64,
+    /// The digest, `BLAKE3[state]` over the sorted leaves.
+    pub state: Hash,
+    /// How many leaves.
+    pub leaves: u64,
+}
+
+/// What is erased, and by what right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erasure<'a> {
+    /// The parts and values.
+    pub items: Vec<Erased>,
+    /// By what right.
+    pub authority: &'a str,
+}
+
+/// One erased item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Erased {
+    /// A part of a row.
+    Part {
+        /// The row.
+        row: u64,
+        /// The part's number.
+        tag: u8,
+    },
+    /// A value, wherever it stands.
+    Value {
+        /// Its commitment.
+        commitment: Hash,
+    },
+}
+
+/// A threshold computed from the store's own rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calibration<'a> {
+    /// What is measured.
+    pub metric: &'a str,
+    /// The quantile in parts per million.
+    pub quantile: u32,
+    /// The evidence rows it was computed from, ascending.
+    pub rows: Vec<u64>,
+    /// The threshold.
+    pub threshold: Decimal,
+}
+
+impl<'a> Body<'a> {
+    /// Decodes and checks the body of a row of this kind.
+    pub fn decode(kind: Kind, bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let body = match kind {
+            Kind::Genesis => Body::Genesis(decode("a genesis", bytes)?),
+            Kind::Key => Body::Key(decode("a key change", bytes)?),
+            Kind::Policy => Body::Policy(decode("a policy", bytes)?),
+            Kind::Evidence => Body::Evidence(decode("a reading", bytes)?),
+            Kind::KillSwitch => Body::KillSwitch(decode("a kill switch", bytes)?),
+            Kind::Rollback => Body::Rollback(decode("a rollback's target", bytes)?),
+            Kind::Outcome => Body::Outcome(decode("an outcome", bytes)?),
+            Kind::Snapshot => Body::Snapshot(decode("a snapshot", bytes)?),
+            Kind::Erasure => Body::Erasure(decode("an erasure", bytes)?),
+            Kind::Calibration => Body::Calibration(decode("a calibration", bytes)?),
+            Kind::Decision => return Err(CodecError::Inconsistent("a decision has a body")),
+        };
+        body.check()?;
+        Ok(body)
+    }
+
+    /// Encodes the body.
+    pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
+        self.check()?;
+        match self {
+            Body::Genesis(body) => crate::codec::encode(body),
+            Body::Key(body) => crate::codec::encode(body),
+            Body::Policy(body) => crate::codec::encode(body),
+            Body::Evidence(body) => crate::codec::encode(body),
+            Body::KillSwitch(body) => crate::codec::encode(body),
+            Body::Rollback(body) => crate::codec::encode(body),
+            Body::Outcome(body) => crate::codec::encode(body),
+            Body::Snapshot(body) => crate::codec::encode(body),
+            Body::Erasure(body) => crate::codec::encode(body),
+            Body::Calibration(body) => crate::codec::encode(body),
+        }
+    }
+
+    /// The kind of the rows that have such a body.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Body::Genesis(_) => Kind::Genesis,
+            Body::Key(_) => Kind::Key,
+            Body::Policy(_) => Kind::Policy,
+            Body::Evidence(_) => Kind::Evidence,
+            Body::KillSwitch(_) => Kind::KillSwitch,
+            Body::Rollback(_) => Kind::Rollback,
+            Body::Outcome(_) => Kind::Outcome,
+            Body::Snapshot(_) => Kind::Snapshot,
+            Body::Erasure(_) => Kind::Erasure,
+            Body::Calibration(_) => Kind::Calibration,
+        }
+    }
+
+    fn check(&self) -> Result<(), CodecError> {
+        let text = |text: &str| within("a text", text.len(), limits::TEXT_BYTES);
+        let decimal = |decimal: &Decimal| match decimal.scale <= limits::DECIMAL_SCALE {
+            true => Ok(()),
+            false => Err(CodecError::Malformed("a decimal")),
+        };
+        match self {
+            Body::Genesis(genesis) => genesis.check(),
+            Body::Key(change) => change.check(),
+            Body::Policy(policy) => policy.check(),
+            Body::Evidence(reading) => {
+                named("a metric", reading.metric, limits::NAME_BYTES)?;
+                text(reading.source)?;
+                decimal(&reading.value)
+            }
+            Body::KillSwitch(switch) => text(switch.reason),
+            Body::Rollback(_) | Body::Snapshot(_) => Ok(()),
+            Body::Outcome(outcome) => text(outcome.detail),
+            Body::Erasure(erasure) => {
+                within("erased items", erasure.items.len(), limits::ITEMS)?;
+                named("an authority", erasure.authority, limits::TEXT_BYTES)?;
+                erasure.items.iter().try_for_each(Erased::check)
+            }
+            Body::Calibration(calibration) => {
+                named("a metric", calibration.metric, limits::NAME_BYTES)?;
+                within(
+                    "a quantile in parts per million",
+                    calibration.quantile as usize,
+                    limits::PPM as usize,
+                )?;
+                if !calibration.rows.is_sorted_by(|a, b| a < b) {
+                    return Err(CodecError::Unsorted("a calibration's rows"));
+                }
+                decimal(&calibration.threshold)
+            }
+        }
+    }
+}
+
+impl Genesis<'_> {
+    fn check(&self) -> Result<(), CodecError> {
+        if self.format != FORMAT_VERSION {
+            return Err(CodecError::Version { what: "a ledger", found: self.format.into() });
+        }
+        check_key_name(self.origin)?;
+        self.policy.check()
+    }
+}
+
+impl KeyChange<'_> {
+    fn check(&self) -> Result<(), CodecError> {
+        match self {
+            KeyChange::Grant { roles, name, .. } => {
+                named("a key holder's name", name, limits::NAME_BYTES)?;
+                let known = Role::ALL.iter().fold(0, |set, role| set | role.bit());
+                if *roles == 0 || roles & !known != 0 {
+                    return Err(CodecError::Malformed("a set of roles"));
+                }
+                Ok(())
+            }
+            KeyChange::Rotate { .. } => Ok(()),
+            KeyChange::Revoke { reason, .. } => within("a reason", reason.len(), limits::TEXT_BYTES),
+        }
+    }
+}
+
+impl PolicyBody<'_> {
+    /// Checks version, patterns and bounds.
+    pub fn check(&self) -> Result<(), CodecError> {
+        if self.version != POLICY_VERSION {
+            return Err(CodecError::Version { what: "a policy", found: self.version.into() });
+        }
+        within("patterns of live actions", self.live.len(), limits::ITEMS)?;
+        self.live.iter().try_for_each(|pattern| named("a pattern", pattern, limits::NAME_BYTES))?;
+        if !self.live.is_sorted_by(|a, b| a < b) {
+            return Err(CodecError::Unsorted("patterns of live actions"));
+        }
+        if !(4096..=limits::SEGMENT_BYTES).contains(&self.segment_bytes) {
+            return Err(CodecError::Inconsistent("a segment size outside 4 KiB to 4 GiB"));
+        }
+        Ok(())
+    }
+}
+
+impl Erased {
+    fn check(&self) -> Result<(), CodecError> {
+        const ERASABLE: [PartTag; 5] =
+            [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Effects, PartTag::Context];
+        match self {
+            Erased::Part { tag, .. } if !ERASABLE.iter().any(|part| *part as u8 == *tag) => Err(
+                CodecError::Inconsistent("only subject, actors, evidence, effects and context are erasable"),
+            ),
+            _ => Ok(()),
+        }
+    }
+}

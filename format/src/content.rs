@@ -1,0 +1,199 @@
+//! What the parts of a row say: subject, actors, evidence, effects and context.
+//!
+//! # Format
+//!
+//! Each part's content is the postcard encoding of its structure here, fields in the order they stand; lists are a
+//! varint count and their items. `ops` and `rollback` are described in [`crate::ops`], `body` in [`crate::body`].
+
+use crate::body::Body;
+use crate::codec::{CodecError, decode, named, within};
+use crate::hash::Hash;
+use crate::intent::{KeyId, Kind};
+use crate::key::SignatureBytes;
+use crate::limits;
+use crate::ops::decode_ops;
+use crate::part::PartTag;
+use crate::row::Row;
+use crate::value::Value;
+use serde::{Deserialize, Serialize};
+
+/// The part `subject`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject<'a> {
+    /// What the decision is about.
+    pub entity: &'a str,
+    /// The lifecycle move as the author saw it.
+    #[serde(borrow)]
+    pub lifecycle: Option<LifecycleMove<'a>>,
+}
+
+/// A move of an entity from stage to stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleMove<'a> {
+    /// The stage before; empty for none.
+    pub from: &'a str,
+    /// The stage after; empty for none.
+    pub to: &'a str,
+}
+
+/// The part `actors`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actors<'a> {
+    /// Who planned the decision; empty when not stated.
+    pub planner: &'a str,
+    /// Who judged it.
+    #[serde(borrow)]
+    pub judge: Option<Judge<'a>>,
+    /// Who carried it out; empty when not stated.
+    pub executor: &'a str,
+}
+
+/// A judge's verdict on a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judge<'a> {
+    /// The judge's name.
+    pub by: &'a str,
+    /// The score in parts per million, 0 to 1,000,000.
+    pub score: u32,
+    /// The judge's own signature over the verdict.
+    pub attestation: Option<Attestation>,
+}
+
+/// A judge's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attestation {
+    /// The judge's key.
+    pub key: KeyId,
+    /// Its signature.
+    pub signature: SignatureBytes,
+}
+
+/// One piece of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Evidence<'a> {
+    /// An earlier row of this ledger.
+    Row(u64),
+    /// A document held elsewhere.
+    Document {
+        /// Where it is.
+        uri: &'a str,
+        /// The BLAKE3 hash of its bytes.
+        blake3: Hash,
+    },
+}
+
+/// An action outside the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect<'a> {
+    /// The adapter that carries it out.
+    pub adapter: &'a str,
+    /// The request, an encoded value.
+    pub request: &'a [u8],
+    /// The request that undoes it, an encoded value.
+    pub undo: Option<&'a [u8]>,
+}
+
+/// The part `context`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context<'a> {
+    /// Why, in the author's words; may be empty.
+    pub reason: &'a str,
+    /// Free-form data, an encoded map.
+    pub data: &'a [u8],
+}
+
+impl<'a> Subject<'a> {
+    /// Decodes and checks the part.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let subject: Self = decode("a subject", bytes)?;
+        named("an entity", subject.entity, limits::KEY_BYTES)?;
+        if let Some(moved) = &subject.lifecycle {
+            within("a stage", moved.from.len().max(moved.to.len()), limits::NAME_BYTES)?;
+        }
+        Ok(subject)
+    }
+}
+
+impl<'a> Actors<'a> {
+    /// Decodes and checks the part.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let actors: Self = decode("actors", bytes)?;
+        within("an actor's name", actors.planner.len().max(actors.executor.len()), limits::NAME_BYTES)?;
+        if let Some(judge) = &actors.judge {
+            named("a judge's name", judge.by, limits::NAME_BYTES)?;
+            within("a judge's score in parts per million", judge.score as usize, limits::PPM as usize)?;
+        }
+        Ok(actors)
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// Decodes and checks the part `evidence`.
+    pub fn decode_all(bytes: &'a [u8]) -> Result<Vec<Self>, CodecError> {
+        let evidence: Vec<Self> = decode("evidence", bytes)?;
+        within("evidence", evidence.len(), limits::ITEMS)?;
+        evidence.iter().try_for_each(|item| match item {
+            Evidence::Row(_) => Ok(()),
+            Evidence::Document { uri, .. } => named("a URI", uri, limits::TEXT_BYTES),
+        })?;
+        Ok(evidence)
+    }
+}
+
+impl<'a> Effect<'a> {
+    /// Decodes and checks the part `effects`.
+    pub fn decode_all(bytes: &'a [u8]) -> Result<Vec<Self>, CodecError> {
+        let effects: Vec<Self> = decode("effects", bytes)?;
+        within("effects", effects.len(), limits::ITEMS)?;
+        effects.iter().try_for_each(|effect| {
+            named("an adapter", effect.adapter, limits::NAME_BYTES)?;
+            Value::check(effect.request)?;
+            effect.undo.map_or(Ok(()), Value::check)
+        })?;
+        Ok(effects)
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Decodes and checks the part.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let context: Self = decode("a context", bytes)?;
+        within("a reason", context.reason.len(), limits::TEXT_BYTES)?;
+        Value::check(context.data)?;
+        if context.data.first() != Some(&crate::value::MAP) {
+            return Err(CodecError::Malformed("a map"));
+        }
+        Ok(context)
+    }
+}
+
+/// Checks the content of every open part of a row, and that the row has the parts its kind needs.
+pub fn check_parts(row: &Row<'_>) -> Result<(), CodecError> {
+    check_shape(row)?;
+    let content = |tag| row.content(tag);
+    content(PartTag::Subject).map(Subject::decode).transpose()?;
+    content(PartTag::Actors).map(Actors::decode).transpose()?;
+    content(PartTag::Evidence).map(Evidence::decode_all).transpose()?;
+    content(PartTag::Ops).map(decode_ops).transpose()?;
+    content(PartTag::Effects).map(Effect::decode_all).transpose()?;
+    content(PartTag::Context).map(Context::decode).transpose()?;
+    content(PartTag::Body).map(|bytes| Body::decode(row.head.kind, bytes)).transpose()?;
+    content(PartTag::Rollback).map(decode_ops).transpose()?;
+    Ok(())
+}
+
+/// Which parts a kind must and must not have.
+fn check_shape(row: &Row<'_>) -> Result<(), CodecError> {
+    let has = |tag: PartTag| row.head.parts & tag.bit() != 0;
+    let changes = has(PartTag::Ops) || has(PartTag::Effects);
+    match row.head.kind {
+        Kind::Decision if has(PartTag::Body) => Err(CodecError::Inconsistent("a decision has a body")),
+        Kind::Decision if !changes => Err(CodecError::Inconsistent("a decision has no ops and no effects")),
+        Kind::Decision => Ok(()),
+        _ if !has(PartTag::Body) => Err(CodecError::Inconsistent("a row that is no decision has no body")),
+        Kind::Rollback if !has(PartTag::Ops) => Err(CodecError::Inconsistent("a rollback has no ops")),
+        Kind::Rollback => Ok(()),
+        _ if changes => Err(CodecError::Inconsistent("only decisions and rollbacks change the state")),
+        _ => Ok(()),
+    }
+}
