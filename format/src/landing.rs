@@ -30,8 +30,6 @@ named_enum! {
 named_enum! {
     /// Why an intent landed as it did. They stand in a landing in this order.
     Reason {
-        /// The intent asked for no more than a dry run.
-        AskedDryRun = "asked-dry-run",
         /// The policy allows no live rows of this action.
         LiveNotAllowed = "live-not-allowed",
         /// The kill switch was engaged.

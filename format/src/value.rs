@@ -272,9 +272,9 @@ mod tests {
             Value::check(&[MAP, 2, 1, b'a', NULL, 1, b'a', NULL]),
             Err(CodecError::Unsorted("map keys"))
         );
-        let deep = [vec![LIST, 1].repeat(limits::VALUE_DEPTH), vec![NULL]].concat();
+        let deep = [[LIST, 1].repeat(limits::VALUE_DEPTH), vec![NULL]].concat();
         assert!(matches!(Value::check(&deep), Err(CodecError::TooLarge { what: "nesting", .. })));
-        let allowed = [vec![LIST, 1].repeat(limits::VALUE_DEPTH - 1), vec![NULL]].concat();
+        let allowed = [[LIST, 1].repeat(limits::VALUE_DEPTH - 1), vec![NULL]].concat();
         assert_eq!(Value::check(&allowed), Ok(()));
     }
 

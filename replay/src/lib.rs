@@ -1,0 +1,1 @@
+//! The time machine of Counterfoil: state at any row, differences, rollback and restore plans.

@@ -1,0 +1,158 @@
+//! What governs the next row: keys, policy, kill switch, and which rows are taken back.
+
+use crate::keyring::{KeyError, Keyring};
+use counterfoil_format::body::{Body, Genesis, PolicyBody, Role};
+use counterfoil_format::intent::KeyId;
+use std::collections::HashMap;
+
+/// The policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Actions that may be live: names, or prefixes that end in `*`.
+    pub live: Vec<String>,
+    /// A segment is closed when it has reached this many bytes.
+    pub segment_bytes: u64,
+}
+
+impl Policy {
+    /// The policy that a row's body states.
+    pub fn from_body(body: &PolicyBody<'_>) -> Self {
+        let live = body.live.iter().map(|&pattern| pattern.to_owned()).collect();
+        Policy { live, segment_bytes: body.segment_bytes }
+    }
+
+    /// Whether an action may be live.
+    pub fn allows_live(&self, action: &str) -> bool {
+        self.live.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => action.starts_with(prefix),
+            None => action == pattern,
+        })
+    }
+}
+
+/// The kill switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switch {
+    /// Whether it is pulled.
+    pub engaged: bool,
+    /// The key of who holds it; the owner until a row says otherwise.
+    pub holder: KeyId,
+}
+
+/// Why a row that governs is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GovernanceError {
+    /// The key change does not go through.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A second genesis, or a first row that is none.
+    #[error("row 0, and only row 0, is the genesis")]
+    Genesis,
+    /// The kill switch would go to a key that cannot hold it.
+    #[error("key {0} cannot hold the kill switch: it is no operator's key in force")]
+    Holder(KeyId),
+    /// The row to take back is taken back already.
+    #[error("row {target} is taken back already, by row {by}; to bring it back, roll back row {by}")]
+    AlreadyUndone {
+        /// The row.
+        target: u64,
+        /// The rollback row.
+        by: u64,
+    },
+    /// The row to take back does not come before.
+    #[error("row {0} does not come before its rollback")]
+    NotBefore(u64),
+}
+
+/// Everything that governs the next row and follows from the rows so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Governance {
+    /// The keys.
+    pub keys: Keyring,
+    /// The policy in force.
+    pub policy: Policy,
+    /// The row that set it.
+    pub policy_row: u64,
+    /// The kill switch.
+    pub switch: Switch,
+    /// The row that last moved it; 0 when none has.
+    pub switch_row: u64,
+    undone: HashMap<u64, u64>,
+    targets: HashMap<u64, u64>,
+}
+
+impl Governance {
+    /// What governs after row 0.
+    pub fn from_genesis(genesis: &Genesis<'_>) -> Result<Self, GovernanceError> {
+        let mut keys = Keyring::default();
+        keys.grant(&genesis.owner, Role::Owner.bit(), "owner", 0)?;
+        keys.grant(&genesis.ledger, Role::Ledger.bit(), "ledger", 0)?;
+        Ok(Governance {
+            keys,
+            policy: Policy::from_body(&genesis.policy),
+            policy_row: 0,
+            switch: Switch { engaged: false, holder: counterfoil_format::key::key_id(&genesis.owner) },
+            switch_row: 0,
+            undone: HashMap::new(),
+            targets: HashMap::new(),
+        })
+    }
+
+    /// The rollback row that took a row back and is in force itself.
+    pub fn undone_by(&self, row: u64) -> Option<u64> {
+        self.undone.get(&row).copied()
+    }
+
+    /// The row that a rollback row in this history took back.
+    pub fn target_of(&self, rollback: u64) -> Option<u64> {
+        self.targets.get(&rollback).copied()
+    }
+
+    /// Whether an applied row with this body would go through at this number.
+    pub fn check(&self, body: &Body<'_>, row: u64) -> Result<(), GovernanceError> {
+        match body {
+            Body::Genesis(_) => Err(GovernanceError::Genesis),
+            Body::Key(change) => Ok(self.keys.check(change)?),
+            Body::KillSwitch(switch) => {
+                let holder = self.keys.get(&switch.holder);
+                let fit = Role::Operator.bit() | Role::Owner.bit();
+                match holder.is_some_and(|key| key.until.is_none() && key.roles & fit != 0) {
+                    true => Ok(()),
+                    false => Err(GovernanceError::Holder(switch.holder)),
+                }
+            }
+            Body::Rollback(rollback) => match self.undone_by(rollback.target) {
+                _ if rollback.target >= row => Err(GovernanceError::NotBefore(rollback.target)),
+                Some(by) => Err(GovernanceError::AlreadyUndone { target: rollback.target, by }),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes in an applied row.
+    pub fn take_in(&mut self, body: &Body<'_>, row: u64) -> Result<(), GovernanceError> {
+        self.check(body, row)?;
+        match body {
+            Body::Key(change) => self.keys.change(change, row)?,
+            Body::Policy(policy) => {
+                self.policy = Policy::from_body(policy);
+                self.policy_row = row;
+            }
+            Body::KillSwitch(switch) => {
+                self.switch = Switch { engaged: switch.engaged, holder: switch.holder };
+                self.switch_row = row;
+            }
+            Body::Rollback(rollback) => {
+                self.undone.insert(rollback.target, row);
+                // Taking back a rollback brings its own target back.
+                if let Some(target) = self.targets.get(&rollback.target) {
+                    self.undone.remove(target);
+                }
+                self.targets.insert(row, rollback.target);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests across the crates of Counterfoil, and the forger they share.
