@@ -1,1 +1,30 @@
 //! Tests across the crates of Counterfoil, and the forger they share.
+//!
+//! [`forge::Forge`] writes any ledger, right or wrong, byte by byte, with valid hashes and signatures; it shares the
+//! format and the rules with the ledger, but none of the ledger's code. [`sample`] writes large honest ones.
+//!
+//! ```
+//! use counterfoil_tests::{draft::Draft, forge::Forge};
+//! use counterfoil_format::value::Value;
+//!
+//! let mut forge = Forge::new(7);
+//! forge.submit(vec![Draft::decision("price.set").put("price/sku-1", &Value::Int(1990))]);
+//! let ledger = forge.finish();
+//! assert_eq!(ledger.segments.len(), 1);
+//! assert!(ledger.checkpoint.starts_with("example.com/shop\n5\n"));
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test library: what it cannot do is a failed test"
+)]
+
+pub mod draft;
+pub mod forge;
+pub mod founding;
+pub mod output;
+mod piece;
+pub mod rng;
+pub mod sample;
