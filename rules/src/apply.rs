@@ -140,7 +140,9 @@ fn step(op: &Op<'_>, before: Option<&Leaf>, keep_content: bool) -> Result<Option
         (Change::Add(i64::MIN), _) => Err(Reason::CounterOverflow),
         (Change::Add(delta), None) => Ok(Some(Leaf::Counter(delta))),
         (Change::Add(delta), Some(Leaf::Counter(number))) => {
-            let sum = number.checked_add(delta).ok_or(Reason::CounterOverflow)?;
+            // A counter at i64::MIN could be deleted or overwritten, but no add could bring it back.
+            let sum = number.checked_add(delta).filter(|sum| *sum != i64::MIN);
+            let sum = sum.ok_or(Reason::CounterOverflow)?;
             Ok((sum != 0).then_some(Leaf::Counter(sum)))
         }
         (Change::Add(_), Some(_)) => Err(Reason::KindMismatch),
@@ -153,5 +155,26 @@ fn holds(guard: &Guard<'_>, leaf: Option<&Leaf>) -> bool {
         Guard::None => true,
         Guard::Counter(0) => leaf.is_none(),
         guard => *guard == Leaf::guard(leaf),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::MapState;
+
+    #[test]
+    fn no_counter_reaches_what_no_add_can_restore() {
+        let mut state = MapState::default();
+        state.set("stock", Some(Leaf::Counter(-i64::MAX)));
+        let add = |delta| Op { key: "stock", guard: Guard::None, change: Change::Add(delta) };
+        let outcome = |ops: &[Op<'static>]| {
+            let Ok(result) = apply(&state, ops, true);
+            result.map(|applied| applied.into_changes().next().unwrap().1)
+        };
+        assert_eq!(outcome(&[add(-1)]), Err(Reason::CounterOverflow));
+        assert_eq!(outcome(&[add(i64::MIN)]), Err(Reason::CounterOverflow));
+        assert_eq!(outcome(&[add(1)]), Ok(Some(Leaf::Counter(1 - i64::MAX))));
+        assert_eq!(outcome(&[add(i64::MAX)]), Ok(None));
     }
 }
