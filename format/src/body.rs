@@ -334,7 +334,19 @@ impl<'a> Body<'a> {
                 text(reading.source)?;
                 decimal(&reading.value)
             }
-            Body::KillSwitch(switch) => text(switch.reason),
+            Body::KillSwitch(switch) => {
+                let said = match switch.act {
+                    SwitchAct::Engage => switch.engaged,
+                    SwitchAct::Release => !switch.engaged,
+                    SwitchAct::HandOver | SwitchAct::Drill => true,
+                };
+                if !said {
+                    return Err(CodecError::Inconsistent(
+                        "a kill switch is said to be in the other position",
+                    ));
+                }
+                text(switch.reason)
+            }
             Body::Rollback(_) | Body::Snapshot(_) => Ok(()),
             Body::Outcome(outcome) => text(outcome.detail),
             Body::Erasure(erasure) => {

@@ -169,7 +169,7 @@ impl<'a> Context<'a> {
 
 /// Checks the content of every open part of a row, and that the row has the parts its kind needs.
 pub fn check_parts(row: &Row<'_>) -> Result<(), CodecError> {
-    check_shape(row)?;
+    check_shape(row.head.kind, row.head.parts)?;
     let content = |tag| row.content(tag);
     content(PartTag::Subject).map(Subject::decode).transpose()?;
     content(PartTag::Actors).map(Actors::decode).transpose()?;
@@ -182,11 +182,11 @@ pub fn check_parts(row: &Row<'_>) -> Result<(), CodecError> {
     Ok(())
 }
 
-/// Which parts a kind must and must not have.
-fn check_shape(row: &Row<'_>) -> Result<(), CodecError> {
-    let has = |tag: PartTag| row.head.parts & tag.bit() != 0;
+/// Which parts a kind must and must not have; `parts` are the bits of an intent head.
+pub fn check_shape(kind: Kind, parts: u8) -> Result<(), CodecError> {
+    let has = |tag: PartTag| parts & tag.bit() != 0;
     let changes = has(PartTag::Ops) || has(PartTag::Effects);
-    match row.head.kind {
+    match kind {
         Kind::Decision if has(PartTag::Body) => Err(CodecError::Inconsistent("a decision has a body")),
         Kind::Decision if !changes => Err(CodecError::Inconsistent("a decision has no ops and no effects")),
         Kind::Decision => Ok(()),

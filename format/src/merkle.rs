@@ -98,6 +98,26 @@ impl CompactRange {
         self.nodes.push(node);
     }
 
+    /// The roots of the complete subtrees, left to right: with `end`, all that a range from leaf 0 is made of.
+    pub fn hashes(&self) -> impl ExactSizeIterator<Item = Hash> + '_ {
+        self.nodes.iter().map(|node| node.hash)
+    }
+
+    /// The range of the leaves `0..end` from the roots of its complete subtrees; `None` when their number is wrong.
+    pub fn from_hashes(end: u64, hashes: &[Hash]) -> Option<Self> {
+        if hashes.len() != end.count_ones() as usize {
+            return None;
+        }
+        let mut covered = 0;
+        let levels = (0..u64::BITS).rev().filter(|level| (end >> level) & 1 == 1);
+        let nodes = levels.zip(hashes).map(|(level, hash)| {
+            let index = covered >> level;
+            covered += 1 << level;
+            Subtree { level, index, hash: *hash }
+        });
+        Some(CompactRange { begin: 0, end, nodes: nodes.collect() })
+    }
+
     /// The root of the tree with `end` leaves; `None` when the range does not begin at leaf 0.
     pub fn root(&self) -> Option<Hash> {
         if self.begin != 0 {
@@ -340,6 +360,8 @@ mod tests {
                 all[cut..end].iter().for_each(|leaf| right.push(*leaf));
                 assert!(left.join(&right));
                 assert_eq!(left.root(), Some(mth(&all[..end])));
+                let hashes: Vec<Hash> = left.hashes().collect();
+                assert_eq!(CompactRange::from_hashes(end as u64, &hashes), Some(left));
             }
         }
         assert!(!CompactRange::starting_at(3).join(&CompactRange::starting_at(4)));

@@ -1,1 +1,81 @@
-//! The writer of Counterfoil: segments, group commit, recovery, side files and the state index.
+//! The writer of a Counterfoil ledger.
+//!
+//! A ledger is a directory. Its segment files are the record; side files and the state index hold only what can be
+//! rebuilt from them. A submission lands whole or not at all, and [`Ledger::submit`] returns when it is on disk.
+//!
+//! ```
+//! use counterfoil_format::body::{Body, KeyChange, POLICY_VERSION, PolicyBody, Role};
+//! use counterfoil_format::intent::IntentId;
+//! use counterfoil_format::value::Value;
+//! use counterfoil_ledger::{Draft, DraftOp, Ledger, SecretKey, Signer, SubmissionBuilder, now};
+//! use std::sync::Arc;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("shop");
+//! let (owner, executor) = (SecretKey::generate()?, SecretKey::generate()?);
+//! let seal_key = Arc::new(SecretKey::generate()?);
+//!
+//! // Open: here, begin.
+//! let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: 64 << 20 };
+//! let ledger = Ledger::create(&path, "example.com/shop", policy, &owner, seal_key.clone())?;
+//!
+//! // The owner grants the executor's key.
+//! let grant = KeyChange::Grant {
+//!     key: *executor.public().as_bytes(),
+//!     roles: Role::Executor.bit(),
+//!     name: "executor-1",
+//! };
+//! let mut by_owner = SubmissionBuilder::new(&owner)?;
+//! by_owner.push(&Draft::with_body(IntentId([1; 16]), Body::Key(grant), now()))?;
+//! ledger.submit(by_owner.sign(ledger.ledger_id())?)?;
+//!
+//! // Submit a decision, and take its receipt.
+//! let price = Value::Int(1990);
+//! let mut decision = Draft::decision(IntentId([2; 16]), "SET_PRICE", now());
+//! decision.ops.push(DraftOp::Put("price/sku-1", &price));
+//! let mut by_executor = SubmissionBuilder::new(&executor)?;
+//! by_executor.push(&decision)?;
+//! let receipts = ledger.submit(by_executor.sign(ledger.ledger_id())?)?;
+//! assert_eq!(receipts[0].seq, 2);
+//!
+//! // Read the row, and its rollback, which was written in the same instant.
+//! let stored = ledger.log().row(2)?;
+//! let row = stored.parse()?;
+//! assert_eq!(row.row_hash, receipts[0].row_hash);
+//! assert_eq!(row.ops(counterfoil_format::part::PartTag::Rollback)?.unwrap().len(), 1);
+//!
+//! // Close, and open again.
+//! ledger.close()?;
+//! let ledger = Ledger::open(&path, seal_key)?;
+//! assert_eq!(ledger.log().head().size, 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod batch;
+mod current;
+mod draft;
+mod error;
+mod index;
+mod layout;
+mod ledger;
+mod load;
+mod log;
+mod lookup;
+mod queue;
+mod rebuild;
+mod recovery;
+mod scan;
+mod secret;
+mod segment;
+mod side;
+mod writer;
+
+pub use batch::Receipt;
+pub use draft::{Draft, DraftError, DraftOp, Submission, SubmissionBuilder};
+pub use error::{CreateError, Damage, FileError, OpenError, ReadError, SubmitError};
+pub use index::Held;
+pub use layout::Layout;
+pub use ledger::{Ledger, now};
+pub use log::{Head, Log};
+pub use secret::{SecretError, SecretKey, Signer};
+pub use segment::StoredRow;

@@ -121,12 +121,36 @@ impl Governance {
                     false => Err(GovernanceError::Holder(switch.holder)),
                 }
             }
-            Body::Rollback(rollback) => match self.undone_by(rollback.target) {
-                _ if rollback.target >= row => Err(GovernanceError::NotBefore(rollback.target)),
-                Some(by) => Err(GovernanceError::AlreadyUndone { target: rollback.target, by }),
-                None => Ok(()),
-            },
+            Body::Rollback(rollback) if rollback.target >= row => {
+                Err(GovernanceError::NotBefore(rollback.target))
+            }
+            Body::Rollback(rollback) => self.check_in_force(rollback.target),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a row can be taken back. It must be in force; and when it is a rollback of a rollback, taking it back
+    /// brings that one into force again, whose own target must then be in force, and so on down the chain.
+    fn check_in_force(&self, row: u64) -> Result<(), GovernanceError> {
+        let mut taken_out = Some(row);
+        while let Some(target) = taken_out {
+            if let Some(by) = self.undone_by(target) {
+                return Err(GovernanceError::AlreadyUndone { target, by });
+            }
+            taken_out = self.target_of(target).and_then(|back| self.target_of(back));
+        }
+        Ok(())
+    }
+
+    /// Takes a row out of force; what it had taken back is in force again, and what that had taken back is not.
+    fn take_out(&mut self, row: u64, by: u64) {
+        let mut next = Some((row, by));
+        while let Some((row, by)) = next {
+            self.undone.insert(row, by);
+            next = self.target_of(row).and_then(|back| {
+                self.undone.remove(&back);
+                self.target_of(back).map(|target| (target, back))
+            });
         }
     }
 
@@ -144,15 +168,63 @@ impl Governance {
                 self.switch_row = row;
             }
             Body::Rollback(rollback) => {
-                self.undone.insert(rollback.target, row);
-                // Taking back a rollback brings its own target back.
-                if let Some(target) = self.targets.get(&rollback.target) {
-                    self.undone.remove(target);
-                }
+                self.take_out(rollback.target, row);
                 self.targets.insert(row, rollback.target);
             }
             _ => {}
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use counterfoil_format::body::RollbackOf;
+    use counterfoil_format::body::{FORMAT_VERSION, POLICY_VERSION};
+
+    fn begun() -> Governance {
+        // Two points of the prime-order group: the base point and its double.
+        let base = curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
+        let genesis = Genesis {
+            format: FORMAT_VERSION,
+            origin: "example.com/shop",
+            owner: base.compress().to_bytes(),
+            ledger: (base + base).compress().to_bytes(),
+            policy: PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: 4096 },
+        };
+        Governance::from_genesis(&genesis).unwrap()
+    }
+
+    fn roll_back(governance: &mut Governance, target: u64, row: u64) -> Result<(), GovernanceError> {
+        let target_hash = counterfoil_format::Hash::ZERO;
+        governance.take_in(&Body::Rollback(RollbackOf { target, target_hash, forced: false }), row)
+    }
+
+    #[test]
+    fn a_chain_of_rollbacks_flips_what_lies_below() {
+        let mut governance = begun();
+        for row in 2..8 {
+            assert_eq!(roll_back(&mut governance, row - 1, row), Ok(()));
+            // Every other row below is in force, counted from the newest.
+            for below in 1..row {
+                assert_eq!(governance.undone_by(below).is_some(), (row - below) % 2 == 1, "{row} {below}");
+            }
+        }
+        let again = GovernanceError::AlreadyUndone { target: 1, by: 2 };
+        assert_eq!(roll_back(&mut governance, 7, 8), Ok(()));
+        assert_eq!(roll_back(&mut governance, 1, 9), Err(again));
+        assert_eq!(roll_back(&mut governance, 8, 9), Ok(()));
+        assert_eq!(governance.undone_by(1), None);
+    }
+
+    #[test]
+    fn a_rollback_is_not_brought_back_over_a_row_that_another_has_taken_back() {
+        let mut governance = begun();
+        assert_eq!(roll_back(&mut governance, 1, 2), Ok(()));
+        assert_eq!(roll_back(&mut governance, 2, 3), Ok(()));
+        assert_eq!(roll_back(&mut governance, 1, 4), Ok(()));
+        let taken = GovernanceError::AlreadyUndone { target: 1, by: 4 };
+        assert_eq!(roll_back(&mut governance, 3, 5), Err(taken));
     }
 }

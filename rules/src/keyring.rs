@@ -46,6 +46,9 @@ pub enum KeyError {
         /// The roles of which it needs one.
         needed: String,
     },
+    /// Without the key nobody could grant keys or seal any more.
+    #[error("key {0} is the last one of the owner or of the ledger; grant another first, or rotate it")]
+    Last(KeyId),
     /// The key is enrolled already. A key is enrolled once.
     #[error("key {0} is enrolled already")]
     Enrolled(KeyId),
@@ -157,8 +160,18 @@ impl Keyring {
         match change {
             KeyChange::Grant { key, .. } => self.enrollable(key).map(drop),
             KeyChange::Rotate { old, key } => self.living(old).and_then(|_| self.enrollable(key)).map(drop),
-            KeyChange::Revoke { key, .. } => self.living(key).map(drop),
+            KeyChange::Revoke { key, .. } => self.living(key).and_then(|found| self.spare(key, found.roles)),
         }
+    }
+
+    /// Whether others remain for the roles without which a ledger cannot go on.
+    fn spare(&self, id: &KeyId, roles: u8) -> Result<(), KeyError> {
+        let remains = |role: Role| {
+            let mut others = self.keys.iter().filter(|(other, key)| *other != id && key.until.is_none());
+            others.any(|(_, key)| key.roles & role.bit() != 0)
+        };
+        let vital = [Role::Owner, Role::Ledger].into_iter().filter(|role| roles & role.bit() != 0);
+        if vital.into_iter().all(remains) { Ok(()) } else { Err(KeyError::Last(*id)) }
     }
 
     /// Carries out a change that a row makes.

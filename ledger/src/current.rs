@@ -1,0 +1,185 @@
+//! The current state: what has changed lately in memory, over the state index.
+//!
+//! Changes collect in `fresh`. When there are enough, they become `behind` and a thread of their own writes them to
+//! the index, in row order, the watermark last; meanwhile new ones collect. A key is looked for in `fresh`, then
+//! `behind`, then the index. When `fresh` is full before `behind` is done, the writer waits: the lag is bounded, and
+//! so is the memory.
+
+use crate::index::{Held, StateIndex, Watermark};
+use counterfoil_rules::state::{Leaf, State};
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+/// Keys in `fresh` at which it is handed over, when the thread is free.
+const HAND_OVER: usize = 16_384;
+/// Keys in `fresh` at which the writer waits for the thread.
+const FULL: usize = 262_144;
+/// Rows behind the index at which `fresh` is handed over however few keys it has, so that a restart is short.
+const LAG_ROWS: u64 = 131_072;
+
+/// A key's change: what it holds now, and the row that changed it.
+type Change = (Option<Leaf>, u64);
+type Changes = HashMap<String, Change>;
+
+struct Job {
+    changes: Arc<Changes>,
+    watermark: Watermark,
+}
+
+/// The current state of a ledger.
+pub(crate) struct Current {
+    fresh: Changes,
+    behind: Option<Arc<Changes>>,
+    index: Arc<RwLock<Arc<dyn StateIndex>>>,
+    jobs: Option<SyncSender<Job>>,
+    done: Receiver<Result<(), String>>,
+    worker: Option<JoinHandle<()>>,
+    handed_over: u64,
+}
+
+impl Current {
+    /// Over an index that covers this many rows. Fails when there is no thread to be had.
+    pub fn over(index: Arc<dyn StateIndex>, rows: u64) -> std::io::Result<Self> {
+        let index = Arc::new(RwLock::new(index));
+        let (jobs, inbox) = sync_channel::<Job>(1);
+        let (outbox, done) = sync_channel(1);
+        let shared = index.clone();
+        let work = move || {
+            for job in inbox {
+                let index = shared.read().unwrap_or_else(PoisonError::into_inner).clone();
+                if outbox.send(write_out(&*index, &job)).is_err() {
+                    break;
+                }
+            }
+        };
+        let worker = std::thread::Builder::new().name("state-index".into()).spawn(work)?;
+        let (fresh, behind) = (HashMap::new(), None);
+        Ok(Current { fresh, behind, index, jobs: Some(jobs), done, worker: Some(worker), handed_over: rows })
+    }
+
+    /// What a key holds, and the row that set it.
+    pub fn held(&self, key: &str) -> Result<Option<Held>, String> {
+        let behind = || self.behind.as_ref().and_then(|behind| behind.get(key));
+        match self.fresh.get(key).or_else(behind) {
+            Some((leaf, row)) => Ok(leaf.clone().map(|leaf| Held { leaf, row: *row })),
+            None => self.index().get(key),
+        }
+    }
+
+    fn index(&self) -> Arc<dyn StateIndex> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes in what a row changed.
+    pub fn set(&mut self, key: &str, leaf: Option<Leaf>, row: u64) {
+        match self.fresh.get_mut(key) {
+            Some(place) => *place = (leaf, row),
+            None => drop(self.fresh.insert(key.to_owned(), (leaf, row))),
+        }
+    }
+
+    /// Hands changes over to the index when it is time; `watermark` is where the durable log ends.
+    pub fn hand_over(&mut self, watermark: Watermark) -> Result<(), String> {
+        if self.behind.is_some() && self.fresh.len() < FULL {
+            match self.done.try_recv() {
+                Ok(result) => self.behind_done(result)?,
+                Err(_) => return Ok(()),
+            }
+        }
+        let lag = watermark.rows.saturating_sub(self.handed_over);
+        if self.fresh.len() < HAND_OVER && lag < LAG_ROWS {
+            return Ok(());
+        }
+        self.wait()?;
+        self.send(watermark)
+    }
+
+    /// Writes everything out, and waits for it.
+    pub fn flush(&mut self, watermark: Watermark) -> Result<(), String> {
+        self.wait()?;
+        self.send(watermark)?;
+        self.wait()
+    }
+
+    fn send(&mut self, watermark: Watermark) -> Result<(), String> {
+        let changes = Arc::new(std::mem::take(&mut self.fresh));
+        self.handed_over = watermark.rows;
+        self.behind = Some(changes.clone());
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(Job { changes, watermark }));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err("the thread of the state index is gone".to_owned()),
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), String> {
+        if self.behind.is_none() {
+            return Ok(());
+        }
+        let result =
+            self.done.recv().unwrap_or_else(|_| Err("the thread of the state index is gone".to_owned()));
+        self.behind_done(result)
+    }
+
+    fn behind_done(&mut self, result: Result<(), String>) -> Result<(), String> {
+        result.map(|()| self.behind = None)
+    }
+
+    /// Gives up the index for another that covers the durable log. Changes not yet written stay on top.
+    pub fn replace_index(&mut self, index: Arc<dyn StateIndex>) {
+        let fresh = std::mem::take(&mut self.fresh);
+        if let Some(behind) = self.behind.take() {
+            self.fresh = Arc::try_unwrap(behind).unwrap_or_else(|behind| (*behind).clone());
+        }
+        self.fresh.extend(fresh);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
+    }
+}
+
+/// Plain inserts in row order, the watermark last.
+fn write_out(index: &dyn StateIndex, job: &Job) -> Result<(), String> {
+    let mut changes: Vec<_> = job.changes.iter().collect();
+    changes.sort_unstable_by_key(|(key, (_, row))| (*row, *key));
+    for (key, (leaf, row)) in changes {
+        let held = leaf.clone().map(|leaf| Held { leaf, row: *row });
+        index.set(key, held.as_ref())?;
+    }
+    index.set_watermark(&job.watermark)
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(worker) = self.worker.take() {
+            // A worker that panicked has left an index behind the log, which the next open brings up to date.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl State for Current {
+    type Error = String;
+
+    fn leaf(&self, key: &str) -> Result<Option<Leaf>, String> {
+        Ok(self.held(key)?.map(|held| held.leaf))
+    }
+}
+
+/// A state with the changes of rows that may yet be taken back.
+pub(crate) struct Staged<'s> {
+    pub under: &'s Current,
+    pub changes: Changes,
+}
+
+impl State for Staged<'_> {
+    type Error = String;
+
+    fn leaf(&self, key: &str) -> Result<Option<Leaf>, String> {
+        match self.changes.get(key) {
+            Some((leaf, _)) => Ok(leaf.clone()),
+            None => self.under.leaf(key),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What can go wrong, by operation. Damage, misuse and trouble with the disk are told apart.
+
+use crate::draft::DraftError;
+use counterfoil_format::Hash;
+use counterfoil_format::codec::CodecError;
+use counterfoil_format::frame::FrameError;
+use counterfoil_rules::land::Refusal;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file or directory that the operating system would not let us use.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl FileError {
+    /// For use in `map_err`.
+    pub fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
+        move |error| FileError { path: path.to_owned(), error }
+    }
+}
+
+/// Bytes of the log that are not what was written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}, offset {offset}: {error}. Nothing was changed. Run `counterfoil verify` to see all damage, and restore \
+     this file from a copy",
+    path.display()
+)]
+pub struct Damage {
+    /// The segment.
+    pub path: PathBuf,
+    /// Where in it.
+    pub offset: u64,
+    /// What is wrong.
+    pub error: FrameError,
+}
+
+/// Why a ledger cannot be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The directory holds something already.
+    #[error("{}: exists and is not empty; a ledger begins in a new or empty directory", .0.display())]
+    Occupied(PathBuf),
+    /// The origin, the policy or a key is not acceptable.
+    #[error("the genesis cannot be made: {0}")]
+    Genesis(#[from] DraftError),
+    /// The keys or the policy contradict each other.
+    #[error("the genesis does not hold: {0}")]
+    Governance(#[from] counterfoil_rules::governance::GovernanceError),
+    /// The disk.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The ledger was made and could not be opened.
+    #[error(transparent)]
+    Open(#[from] Box<OpenError>),
+    /// The first rows could not be landed.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+/// Why a ledger cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory is no ledger.
+    #[error("{}: not a ledger: {reason}. `counterfoil init DIR --origin NAME` makes one", path.display())]
+    NotALedger {
+        /// The directory.
+        path: PathBuf,
+        /// What is missing.
+        reason: &'static str,
+    },
+    /// Another process writes.
+    #[error("{}: another process has this ledger open for writing; wait for it or stop it", .0.display())]
+    Locked(PathBuf),
+    /// The log is damaged in a way that no crash explains.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// A segment was written by a newer build.
+    #[error("{}: {error}", path.display())]
+    Newer {
+        /// The segment.
+        path: PathBuf,
+        /// Which version.
+        error: FrameError,
+    },
+    /// The segments do not follow each other.
+    #[error("{}: {reason}. Nothing was changed; restore the missing or altered segment from a copy", path.display())]
+    Broken {
+        /// The segment.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The key given does not seal this ledger.
+    #[error("the key given is not the key that seals this ledger")]
+    WrongLedgerKey,
+    /// A row that governs cannot be read or does not hold.
+    #[error("row {row}: {reason}")]
+    Governance {
+        /// The row.
+        row: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A row cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The disk.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Why a submission did not land. Nothing of it did.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The rules refuse one of its intents.
+    #[error("intent {index} of the submission: {refusal}")]
+    Refused {
+        /// Which intent, from 0.
+        index: usize,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// It was signed for another ledger.
+    #[error("the submission was signed for ledger {signed}, and this is ledger {here}")]
+    OtherLedger {
+        /// The ledger it names.
+        signed: Hash,
+        /// This ledger.
+        here: Hash,
+    },
+    /// A rollback row is not the rollback of its target.
+    #[error("intent {index} of the submission: {reason}")]
+    Rollback {
+        /// Which intent, from 0.
+        index: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A row or the submission is too large, or does not fit the format.
+    #[error("intent {index} of the submission: {error}")]
+    Format {
+        /// Which intent, from 0.
+        index: usize,
+        /// Why.
+        error: CodecError,
+    },
+    /// The submission could not be made.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// Reading what the decision needs failed; nothing was written.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Writing or syncing failed. What is on disk is not known, so this handle accepts nothing more.
+    #[error(
+        "writing failed: {0}. This handle is closed for good: open the ledger again to see what is on disk"
+    )]
+    Failed(String),
+    /// An earlier write or sync failed.
+    #[error("an earlier write failed ({0}); open the ledger again to go on")]
+    Poisoned(String),
+}
+
+/// Why a row cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such row.
+    #[error("there is no row {row}: the ledger has {size} rows, 0 to {}", size.saturating_sub(1))]
+    NoSuchRow {
+        /// The row asked for.
+        row: u64,
+        /// How many rows there are.
+        size: u64,
+    },
+    /// The row's bytes are not those of a row.
+    #[error("row {row} in {}, offset {offset}: {error}. Run `counterfoil verify` to see all damage", path.display())]
+    Damaged {
+        /// The row.
+        row: u64,
+        /// The segment.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// Why.
+        error: CodecError,
+    },
+    /// A group's bytes are not those of a group.
+    #[error(transparent)]
+    Group(#[from] Damage),
+    /// The state index failed.
+    #[error("the state index failed: {0}")]
+    Index(String),
+    /// The disk.
+    #[error(transparent)]
+    File(#[from] FileError),
+}

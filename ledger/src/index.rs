@@ -1,0 +1,224 @@
+//! The state index: what each key holds now, with the row that set it.
+//!
+//! It runs behind the log and holds nothing that cannot be rebuilt from it. Its watermark names the rows it covers and
+//! the hash of the last one; it is written after the changes it stands for, and applying the same rows again gives
+//! the same result. sled holds it; when sled fails, memory does, and the log goes on.
+
+use counterfoil_format::Hash;
+use counterfoil_format::codec::{CodecError, Cursor, put_bytes, put_signed, put_varint};
+use counterfoil_format::limits;
+use counterfoil_format::part::Slot;
+use counterfoil_rules::state::{Leaf, StoredValue};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+/// What a key holds, and the row that set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it holds.
+    pub leaf: Leaf,
+    /// The row that set it.
+    pub row: u64,
+}
+
+/// Which rows an index covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watermark {
+    pub rows: u64,
+    pub last_hash: Hash,
+}
+
+/// What an index must be able to do. An error means that nothing it says can be trusted any more.
+pub(crate) trait StateIndex: Send + Sync {
+    fn get(&self, key: &str) -> Result<Option<Held>, String>;
+    fn set(&self, key: &str, held: Option<&Held>) -> Result<(), String>;
+    fn watermark(&self) -> Result<Option<Watermark>, String>;
+    fn set_watermark(&self, watermark: &Watermark) -> Result<(), String>;
+}
+
+/// An index in memory.
+#[derive(Default)]
+pub(crate) struct MemoryIndex {
+    held: RwLock<HashMap<String, Held>>,
+}
+
+impl StateIndex for MemoryIndex {
+    fn get(&self, key: &str) -> Result<Option<Held>, String> {
+        Ok(self.held.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+    }
+
+    fn set(&self, key: &str, held: Option<&Held>) -> Result<(), String> {
+        let mut map = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        match held {
+            Some(held) => drop(map.insert(key.to_owned(), held.clone())),
+            None => drop(map.remove(key)),
+        }
+        Ok(())
+    }
+
+    fn watermark(&self) -> Result<Option<Watermark>, String> {
+        Ok(None)
+    }
+
+    fn set_watermark(&self, _: &Watermark) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// An index in sled. Its panics become errors.
+pub(crate) struct SledIndex {
+    state: sled::Tree,
+    meta: sled::Tree,
+    db: sled::Db,
+}
+
+const WATERMARK: &[u8] = b"watermark";
+const VERSION: u64 = 1;
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
+}
+
+impl SledIndex {
+    /// Opens or creates the index in a directory.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        guarded(|| {
+            let config =
+                sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(1000));
+            let db = config.open().map_err(|error| error.to_string())?;
+            let tree = |name: &str| db.open_tree(name).map_err(|error| error.to_string());
+            Ok(SledIndex { state: tree("state")?, meta: tree("meta")?, db })
+        })
+    }
+}
+
+impl Drop for SledIndex {
+    fn drop(&mut self) {
+        // What is not flushed is applied again from the log, so a failure here costs time and nothing else.
+        let _ = guarded(|| self.db.flush().map(drop).map_err(|error| error.to_string()));
+    }
+}
+
+impl StateIndex for SledIndex {
+    fn get(&self, key: &str) -> Result<Option<Held>, String> {
+        guarded(|| {
+            let bytes = self.state.get(key).map_err(|error| error.to_string())?;
+            bytes.map(|bytes| decode_held(&bytes).map_err(|error| error.to_string())).transpose()
+        })
+    }
+
+    fn set(&self, key: &str, held: Option<&Held>) -> Result<(), String> {
+        guarded(|| {
+            match held {
+                Some(held) => self.state.insert(key, encode_held(held)),
+                None => self.state.remove(key),
+            }
+            .map(drop)
+            .map_err(|error| error.to_string())
+        })
+    }
+
+    fn watermark(&self) -> Result<Option<Watermark>, String> {
+        guarded(|| {
+            let Some(bytes) = self.meta.get(WATERMARK).map_err(|error| error.to_string())? else {
+                return Ok(None);
+            };
+            decode_watermark(&bytes).map(Some).map_err(|error| error.to_string())
+        })
+    }
+
+    fn set_watermark(&self, watermark: &Watermark) -> Result<(), String> {
+        guarded(|| {
+            let mut bytes = Vec::new();
+            put_varint(VERSION, &mut bytes);
+            put_varint(watermark.rows, &mut bytes);
+            bytes.extend_from_slice(&watermark.last_hash.0);
+            self.meta.insert(WATERMARK, bytes).map(drop).map_err(|error| error.to_string())
+        })
+    }
+}
+
+fn decode_watermark(bytes: &[u8]) -> Result<Watermark, CodecError> {
+    let mut cursor = Cursor::new(bytes);
+    let found = cursor.varint()?;
+    if found != VERSION {
+        return Err(CodecError::Version { what: "a state index", found });
+    }
+    let watermark = Watermark { rows: cursor.varint()?, last_hash: Hash(cursor.array()?) };
+    cursor.finish()?;
+    Ok(watermark)
+}
+
+/// Row, tag, and the value's slot, the counter, or the stage.
+fn encode_held(held: &Held) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_varint(held.row, &mut bytes);
+    match &held.leaf {
+        Leaf::Value(value) => {
+            bytes.push(0);
+            value.slot().write(&mut bytes);
+        }
+        Leaf::Counter(number) => {
+            bytes.push(1);
+            put_signed(*number, &mut bytes);
+        }
+        Leaf::Stage(stage) => {
+            bytes.push(2);
+            put_bytes(stage.as_bytes(), &mut bytes);
+        }
+    }
+    bytes
+}
+
+fn decode_held(bytes: &[u8]) -> Result<Held, CodecError> {
+    let mut cursor = Cursor::new(bytes);
+    let row = cursor.varint()?;
+    let leaf = match cursor.byte()? {
+        0 => {
+            let slot = Slot::read(&mut cursor, "a value", limits::VALUE_BYTES)?;
+            Leaf::Value(StoredValue::from_slot(&slot, true))
+        }
+        1 => Leaf::Counter(cursor.signed()?),
+        2 => Leaf::Stage(cursor.text("a stage", limits::NAME_BYTES)?.to_owned()),
+        _ => return Err(CodecError::Malformed("an entry of the state index")),
+    };
+    cursor.finish()?;
+    Ok(Held { leaf, row })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_survive_the_trip() {
+        let open = Slot::Open { salt: [1; 16], bytes: &[0] };
+        for leaf in [
+            Leaf::Value(StoredValue::from_slot(&open, true)),
+            Leaf::Value(StoredValue::from_slot(&Slot::Closed(Hash([5; 32])), true)),
+            Leaf::Counter(-3),
+            Leaf::Stage("winner".into()),
+        ] {
+            let held = Held { leaf, row: 7 };
+            assert_eq!(decode_held(&encode_held(&held)), Ok(held));
+        }
+    }
+
+    #[test]
+    fn a_watermark_outlives_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let watermark = Watermark { rows: 9, last_hash: Hash([2; 32]) };
+        let held = Held { leaf: Leaf::Counter(4), row: 8 };
+        {
+            let index = SledIndex::open(dir.path()).unwrap();
+            index.set("k", Some(&held)).unwrap();
+            index.set_watermark(&watermark).unwrap();
+        }
+        let index = SledIndex::open(dir.path()).unwrap();
+        assert_eq!(index.watermark(), Ok(Some(watermark)));
+        assert_eq!(index.get("k"), Ok(Some(held)));
+    }
+}

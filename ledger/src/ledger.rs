@@ -1,0 +1,253 @@
+//! The ledger: one writer's handle on a directory.
+
+use crate::batch::{Batch, Ground, Offer, Tools};
+use crate::current::Current;
+use crate::draft::{Draft, DraftError, Submission, SubmissionBuilder, random_salt};
+use crate::error::{CreateError, FileError, OpenError, ReadError, SubmitError};
+use crate::index::{Held, SledIndex, StateIndex, Watermark};
+use crate::layout::{Layout, sync_dir};
+use crate::load::load;
+use crate::log::Log;
+use crate::queue::{Answer, Queue};
+use crate::rebuild::{memory_index, open_current};
+use crate::secret::Signer;
+use crate::writer::{Writer, create_segment};
+use counterfoil_format::Hash;
+use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, PolicyBody};
+use counterfoil_format::frame::SegmentHeader;
+use counterfoil_format::group::{GroupBuilder, Seal};
+use counterfoil_format::intent::{IntentId, Micros};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reversibility, row_hash};
+use counterfoil_format::merkle::{root, row_leaf};
+use counterfoil_format::note::{SignedNote, checkpoint_text};
+use counterfoil_rules::governance::Governance;
+use rand::SeedableRng;
+use rand::rngs::{StdRng, SysRng};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::batch::Receipt;
+
+/// A ledger open for writing. It may be shared between threads; there is one per directory at a time.
+pub struct Ledger {
+    log: Arc<Log>,
+    core: Mutex<Core>,
+    queue: Queue,
+    notices: Mutex<Vec<String>>,
+    _lock: File,
+}
+
+/// What the next row depends on; whoever leads a group holds it.
+struct Core {
+    governance: Governance,
+    current: Current,
+    tools: Tools,
+    writer: Writer,
+    salts: StdRng,
+}
+
+/// Microseconds since 1970 by the system's clock.
+pub fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+}
+
+fn random() -> Result<StdRng, DraftError> {
+    StdRng::try_from_rng(&mut SysRng).map_err(|error| DraftError::Random(error.to_string()))
+}
+
+impl Ledger {
+    /// Begins a ledger in a new or empty directory: row 0 names its origin, the owner's and the ledger's key, and the
+    /// first policy. Other keys are granted by rows that follow.
+    pub fn create(
+        dir: &Path,
+        origin: &str,
+        policy: PolicyBody<'_>,
+        owner: &dyn Signer,
+        seal_key: Arc<dyn Signer>,
+    ) -> Result<Self, CreateError> {
+        let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied {
+            return Err(CreateError::Occupied(dir.to_owned()));
+        }
+        let mut random = random()?;
+        let (owner_key, ledger_key) = (*owner.public().as_bytes(), *seal_key.public().as_bytes());
+        let genesis =
+            Genesis { format: FORMAT_VERSION, origin, owner: owner_key, ledger: ledger_key, policy };
+        Governance::from_genesis(&genesis)?;
+        let id = IntentId(random_salt(&mut random));
+        let salt = random_salt(&mut random);
+        let mut builder = SubmissionBuilder::with_random(owner, random);
+        builder.push(&Draft::with_body(id, Body::Genesis(genesis), now()))?;
+        let ledger_id = builder.only_hash().unwrap_or_default();
+        let submission = builder.sign(ledger_id)?;
+        let group = first_group(&submission, origin, &salt, &*seal_key)
+            .map_err(|error| DraftError::Format { index: 0, error })?;
+
+        let layout = Layout::of(dir);
+        fs::create_dir_all(layout.log()).map_err(FileError::at(&layout.log()))?;
+        let header = SegmentHeader { first_seq: 0, salt, ledger_id, previous: Hash::ZERO };
+        let segment = create_segment(&layout, header)?;
+        let write = segment.file.write_all_at(&group, segment.end).and_then(|()| segment.file.sync_all());
+        write.map_err(FileError::at(&segment.path))?;
+        sync_dir(layout.root())?;
+        Self::open(dir, seal_key).map_err(|error| CreateError::Open(Box::new(error)))
+    }
+
+    /// Opens a ledger for writing: takes its lock, cuts a torn tail off, brings the state up to date.
+    pub fn open(dir: &Path, seal_key: Arc<dyn Signer>) -> Result<Self, OpenError> {
+        let layout = Layout::of(dir);
+        if !layout.log().is_dir() {
+            let reason = if dir.is_dir() { "it has no directory log/" } else { "there is no such directory" };
+            return Err(OpenError::NotALedger { path: dir.to_owned(), reason });
+        }
+        let lock = layout.lock()?;
+        sync_dir(&layout.log())?;
+        sync_dir(layout.root())?;
+        let index = SledIndex::open(&layout.index());
+        let watermark = index.as_ref().ok().and_then(|index| index.watermark().ok().flatten());
+        let loaded = load(&layout, Some(watermark.map_or(0, |watermark| watermark.rows)))?;
+        let (tree, mut notices) = (loaded.tree.clone(), loaded.notices.clone());
+        let log = Arc::new(Log::from_loaded(layout, loaded)?);
+        let governance = log.governance()?;
+        if governance.keys.sealing().is_none_or(|key| key.key != *seal_key.public()) {
+            return Err(OpenError::WrongLedgerKey);
+        }
+        let current = open_current(&log, index, &mut notices)?;
+        let salts = |_| OpenError::Governance { row: 0, reason: "no randomness from the system".into() };
+        let core = Core {
+            governance,
+            current,
+            tools: Tools::new(random().map_err(salts)?),
+            writer: Writer::new(log.clone(), seal_key, tree),
+            salts: random().map_err(salts)?,
+        };
+        let (core, notices) = (Mutex::new(core), Mutex::new(notices));
+        Ok(Ledger { log, core, queue: Queue::default(), notices, _lock: lock })
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The durable rows.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// The ledger's id.
+    pub fn ledger_id(&self) -> Hash {
+        self.log.ledger_id()
+    }
+
+    /// What governs the next row.
+    pub fn governance(&self) -> Governance {
+        self.core().governance.clone()
+    }
+
+    /// What a key holds now, by durable rows. Waits for a group that is being written.
+    pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
+        self.core().current.held(key).map_err(ReadError::Index)
+    }
+
+    /// The signed checkpoint of the end of the log.
+    pub fn checkpoint(&self) -> SignedNote {
+        self.core().writer.checkpoint()
+    }
+
+    /// What was found and mended since the ledger was opened, in words for people.
+    pub fn notices(&self) -> Vec<String> {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lands a submission, whole or not at all. Returns when its rows are durable. Callers of several threads share
+    /// one sync.
+    pub fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
+        self.queue.submit(submission, &|submissions| self.commit(submissions))
+    }
+
+    fn commit(&self, submissions: &[Submission]) -> Result<Vec<Answer>, String> {
+        let mut core = self.core();
+        let Core { governance, current, tools, writer, salts } = &mut *core;
+        let roll = writer.roll_if_full(governance.policy.segment_bytes, random_salt(salts));
+        roll.map_err(|error| error.to_string())?;
+        let mut batch = Batch::behind(self.log.head());
+        let mut answers = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            let ground = &mut Ground { log: &self.log, governance, current, tools };
+            match batch.offer(ground, submission, now()) {
+                Offer::Answered(answer) => answers.push(answer),
+                Offer::Later => break,
+            }
+        }
+        if !batch.builder.is_empty() {
+            writer.write(batch).map_err(|error| error.to_string())?;
+            let head = self.log.head();
+            let watermark = Watermark { rows: head.size, last_hash: head.row_hash };
+            if let Err(reason) = current.hand_over(watermark) {
+                self.keep_in_memory(current, &reason)?;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The state index has failed: the log goes on, over an index in memory.
+    fn keep_in_memory(&self, current: &mut Current, reason: &str) -> Result<(), String> {
+        let notice = format!("the state index failed and is kept in memory until the next open: {reason}");
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+        let index = memory_index(&self.log).map_err(|error| error.to_string())?;
+        current.replace_index(Arc::new(index));
+        Ok(())
+    }
+
+    /// Writes out what is only in memory, so that the next open is quick. Nothing is lost without it: every row that
+    /// was acknowledged is durable.
+    pub fn close(self) -> Result<(), FileError> {
+        if self.queue.poisoned().is_some() {
+            return Ok(());
+        }
+        let mut core = self.core();
+        let head = self.log.head();
+        let watermark = Watermark { rows: head.size, last_hash: head.row_hash };
+        // An index that fails here is rebuilt by the next open.
+        let _ = core.current.flush(watermark);
+        core.writer.write_checkpoint()
+    }
+}
+
+/// The group of row 0.
+fn first_group(
+    submission: &Submission,
+    origin: &str,
+    salt: &[u8; 16],
+    seal_key: &dyn Signer,
+) -> Result<Vec<u8>, counterfoil_format::codec::CodecError> {
+    let landing = Landing {
+        version: LANDING_VERSION,
+        seq: 0,
+        landed_at: now(),
+        outcome: Outcome::Applied,
+        reasons: Vec::new(),
+        reversibility: Reversibility::Exact,
+        policy_row: 0,
+        kill_switch_row: 0,
+        index: 0,
+        count: 1,
+        rollback: None,
+    };
+    let landing = counterfoil_format::codec::encode(&landing)?;
+    let mut builder = GroupBuilder::default();
+    let mut leaves = Vec::new();
+    for intent in submission.intents() {
+        let hash = row_hash(&Hash::ZERO, &landing, &intent.hash);
+        leaves.push(row_leaf(&hash));
+        builder.push_row(|out| submission.write_row(intent, &landing, &hash, out))?;
+    }
+    builder.push_submission(submission.signed());
+    let root = root(leaves);
+    let signature = seal_key.sign(checkpoint_text(origin, 1, &root).as_bytes());
+    builder.finish(0, 0, &Hash::ZERO, salt, &Seal { root, signature })
+}

@@ -1,0 +1,179 @@
+//! Loading a ledger: from closed segments by their side files, the last one by reading it through.
+//!
+//! A writer repairs what a crash left behind: it writes missing side files and cuts a torn tail off
+//! ([`crate::recovery`]). A reader changes nothing.
+
+use crate::error::{Damage, FileError, OpenError};
+use crate::layout::{Layout, replace};
+use crate::log::Head;
+use crate::recovery::{Tail, Witnesses, drop_unborn, judge_tail};
+use crate::scan::{Position, Scanned, scan_segment};
+use crate::segment::{Look, Segment};
+use crate::side::{self, SegmentEnd, SideFile};
+use counterfoil_format::Hash;
+use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
+use counterfoil_format::merkle::CompactRange;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A ledger's segments, ready to be read.
+pub(crate) struct Loaded {
+    pub sealed: Vec<Arc<Segment>>,
+    pub active: Segment,
+    pub head: Head,
+    pub tree: CompactRange,
+    /// What was found and mended on the way, in words for people.
+    pub notices: Vec<String>,
+}
+
+/// Loads the segments of a ledger. A writer says how many rows its state index holds, and repairs; a reader does not.
+pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenError> {
+    let repair = writer.is_some();
+    let witnesses = Witnesses::gather(layout, writer);
+    let not_a_ledger = |reason| OpenError::NotALedger { path: layout.root().to_owned(), reason };
+    if !layout.root().is_dir() {
+        return Err(not_a_ledger("there is no such directory"));
+    }
+    if !layout.log().is_dir() {
+        return Err(not_a_ledger("it has no directory log/"));
+    }
+    let mut firsts = layout.segments()?;
+    let mut notices = Vec::new();
+    if let Some(last) = firsts.last().copied().filter(|_| repair)
+        && let Some(notice) = drop_unborn(layout, last, &witnesses)?
+    {
+        notices.push(notice);
+        firsts.pop();
+    }
+    let Some((last, closed)) = firsts.split_last() else {
+        return Err(not_a_ledger("log/ holds no segment"));
+    };
+    let mut end = SegmentEnd {
+        rows: 0,
+        bytes: 0,
+        last_hash: Hash::ZERO,
+        last_landed: i64::MIN,
+        tree: CompactRange::starting_at(0),
+    };
+    let mut sealed = Vec::with_capacity(closed.len());
+    for first in closed {
+        let segment = load_closed(layout, *first, &mut end, repair, &mut notices)?;
+        sealed.push(Arc::new(segment));
+    }
+    let (active, position) = load_last(layout, *last, &end, &witnesses, repair, &mut notices)?;
+    let tree = position.tree;
+    let root = tree.root().unwrap_or_default();
+    let head =
+        Head { size: position.seq, root, row_hash: position.last_hash, landed_at: position.last_landed };
+    Ok(Loaded { sealed, active, head, tree, notices })
+}
+
+/// Opens a segment and checks that it follows what came before.
+fn open_segment(
+    layout: &Layout,
+    first: u64,
+    before: &SegmentEnd,
+    write: bool,
+) -> Result<(File, SegmentHeader), OpenError> {
+    let path = layout.segment(first);
+    let file = File::options().read(true).write(write).open(&path).map_err(FileError::at(&path))?;
+    if write {
+        // What an earlier process wrote may still be in memory alone; what is read from here on must be on disk.
+        file.sync_all().map_err(FileError::at(&path))?;
+    }
+    let header = SegmentHeader::read(&file).map_err(|error| frame_error(&path, 0, error))?;
+    let broken = |reason: &str| OpenError::Broken { path: path.clone(), reason: reason.to_owned() };
+    if header.first_seq != first {
+        return Err(broken(&format!("its header begins at row {}, its name at {first}", header.first_seq)));
+    }
+    if first != before.tree.end() {
+        return Err(broken(&format!("it begins at row {first} where row {} follows", before.tree.end())));
+    }
+    if header.previous != before.last_hash {
+        return Err(broken("it does not continue the segment before it"));
+    }
+    Ok((file, header))
+}
+
+pub(crate) fn frame_error(path: &Path, offset: u64, error: FrameError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        FrameError::Io(error) => FileError { path, error }.into(),
+        FrameError::Version(_) => OpenError::Newer { path, error },
+        error => Damage { path, offset, error }.into(),
+    }
+}
+
+fn load_closed(
+    layout: &Layout,
+    first: u64,
+    end: &mut SegmentEnd,
+    write: bool,
+    notices: &mut Vec<String>,
+) -> Result<Segment, OpenError> {
+    let path = layout.segment(first);
+    let (file, header) = open_segment(layout, first, end, false)?;
+    let size = file.metadata().map_err(FileError::at(&path))?.len();
+    let side_path = layout.side(first);
+    let look = match SideFile::open(&side_path, &header, size) {
+        Some(side) => {
+            *end = side.end.clone();
+            Look::Side(side)
+        }
+        None => {
+            let start = Position::start(&header, end.last_landed, end.tree.clone());
+            let scanned =
+                scan_segment(&file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
+            if let Some(error) = scanned.bad {
+                return Err(frame_error(&path, scanned.position.offset, error));
+            }
+            *end = scanned.position.end(&header);
+            let look = Look::Memory(scanned.lookups);
+            if write { write_side(layout, &header, look, end, notices)? } else { look }
+        }
+    };
+    let end_seq = first.saturating_add(end.rows);
+    Ok(Segment { header, path, file: Arc::new(file), look, end: size, end_seq })
+}
+
+/// Writes the side file of a closed segment and reads from it; when it cannot be written, memory serves.
+fn write_side(
+    layout: &Layout,
+    header: &SegmentHeader,
+    look: Look,
+    end: &SegmentEnd,
+    notices: &mut Vec<String>,
+) -> Result<Look, OpenError> {
+    let Look::Memory(lookups) = &look else { return Ok(look) };
+    let path = layout.side(header.first_seq);
+    if let Err(error) = replace(&path, &side::encode(header, lookups, end), false) {
+        notices.push(format!("a side file could not be written, look-ups stay in memory: {error}"));
+        return Ok(look);
+    }
+    notices.push(format!("rebuilt the side file {}", path.display()));
+    Ok(SideFile::open(&path, header, end.bytes).map_or(look, Look::Side))
+}
+
+fn load_last(
+    layout: &Layout,
+    first: u64,
+    before: &SegmentEnd,
+    witnesses: &Witnesses,
+    repair: bool,
+    notices: &mut Vec<String>,
+) -> Result<(Segment, Position), OpenError> {
+    let path = layout.segment(first);
+    let (file, header) = open_segment(layout, first, before, repair)?;
+    let start = Position::start(&header, before.last_landed, before.tree.clone());
+    let scanned = scan_segment(&file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
+    let Scanned { lookups, position, bad } = scanned;
+    let tail = Tail { file: &file, path: &path, header: &header, position: &position };
+    if let Some(notice) = judge_tail(layout, &tail, bad, witnesses, repair)? {
+        notices.push(notice);
+    }
+    let end = position.offset.max(SEGMENT_HEADER_BYTES as u64);
+    let end_seq = position.seq;
+    let look = Look::Memory(lookups);
+    Ok((Segment { header, path, file: Arc::new(file), look, end, end_seq }, position))
+}

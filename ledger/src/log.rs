@@ -1,0 +1,327 @@
+//! The log as readers see it: rows by number, id, key, time and range, up to what is durable.
+//!
+//! A [`Log`] is opened on its own by readers of other processes, who see the rows that were durable when they opened
+//! it; the writer's handle shares its own, which grows as rows become durable.
+
+use crate::error::{Damage, FileError, OpenError, ReadError};
+use crate::layout::Layout;
+use crate::load::{Loaded, load};
+use crate::lookup::Entry;
+use crate::segment::{Look, Segment, StoredRow};
+use crate::side::SideFile;
+use counterfoil_format::Hash;
+use counterfoil_format::body::Body;
+use counterfoil_format::frame::FrameError;
+use counterfoil_format::group::{GroupBody, GroupHeader};
+use counterfoil_format::intent::{IntentId, Micros};
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::note::Checkpoint;
+use counterfoil_format::part::PartTag;
+use counterfoil_format::row::Row;
+use counterfoil_rules::governance::{Governance, GovernanceError};
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+/// The durable rows of a ledger.
+#[derive(Debug)]
+pub struct Log {
+    layout: Layout,
+    ledger_id: Hash,
+    origin: String,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub sealed: Vec<Arc<Segment>>,
+    pub active: Segment,
+    pub head: Head,
+}
+
+/// The end of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// How many rows.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Hash,
+    /// The last row's hash.
+    pub row_hash: Hash,
+    /// When the last row landed.
+    pub landed_at: Micros,
+}
+
+impl Log {
+    /// Opens a ledger's log for reading. No lock is taken, and nothing is written. A tail that a writer is still
+    /// writing, or that a crash has torn, is left out.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let layout = Layout::of(dir);
+        let loaded = load(&layout, None)?;
+        Self::from_loaded(layout, loaded)
+    }
+
+    pub(crate) fn from_loaded(layout: Layout, loaded: Loaded) -> Result<Self, OpenError> {
+        let (ledger_id, origin) = identity(&loaded)?;
+        let Loaded { sealed, active, head, .. } = loaded;
+        let inner = RwLock::new(Inner { sealed, active, head });
+        Ok(Log { layout, ledger_id, origin, inner })
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the ledger lies.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The ledger's id.
+    pub fn ledger_id(&self) -> Hash {
+        self.ledger_id
+    }
+
+    /// The ledger's origin.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The end of the log.
+    pub fn head(&self) -> Head {
+        self.read().head
+    }
+
+    /// The checkpoint of the end of the log, not yet signed.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let head = self.head();
+        Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root }
+    }
+
+    /// Reads a row.
+    pub fn row(&self, seq: u64) -> Result<StoredRow, ReadError> {
+        let inner = self.read();
+        inner.segment(seq).ok_or(ReadError::NoSuchRow { row: seq, size: inner.head.size })?.row(seq)
+    }
+
+    /// The row with an id.
+    pub fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
+        let inner = self.read();
+        if let Some(row) = inner.active.find_id(id)? {
+            return Ok(Some(row));
+        }
+        for segment in inner.sealed.iter().rev() {
+            if let Some(row) = segment.find_id(id)? {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The rows whose ops name a key, ascending, whatever became of them.
+    pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
+        let candidates = {
+            let inner = self.read();
+            let mut found = Vec::new();
+            for segment in inner.segments() {
+                found.extend(segment.find_key(key)?);
+            }
+            found
+        };
+        let mut rows = Vec::new();
+        for seq in candidates {
+            let stored = self.row(seq)?;
+            let row = stored.parse()?;
+            let ops = row.ops(PartTag::Ops).map_err(|error| self.damaged(seq, error))?.unwrap_or_default();
+            if ops.iter().any(|op| op.state_key() == key) {
+                rows.push(seq);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The rows that are no decisions, ascending.
+    pub fn special(&self) -> Vec<u64> {
+        self.read().segments().flat_map(Segment::special).collect()
+    }
+
+    /// How many rows had landed at a time, that time included.
+    pub fn size_at(&self, time: Micros) -> Result<u64, ReadError> {
+        let (mut low, mut high) = (0, self.head().size);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.row(middle)?.parse()?.landing.landed_at <= time {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+
+    /// Reads rows in order, from group to group, until the visitor breaks off or the range ends.
+    pub fn scan<E: From<ReadError>>(
+        &self,
+        range: Range<u64>,
+        mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut next = range.start;
+        let mut body = Vec::new();
+        while next < range.end {
+            let Some(group) = self.group(next) else { break };
+            let header = group.read(&mut body)?;
+            let parsed = GroupBody::parse(&header, &body).map_err(|error| group.damage(error.into()))?;
+            for (_, bytes) in parsed.rows() {
+                let row = Row::parse(bytes).map_err(|error| group.damage(error.into()))?;
+                if row.landing.seq < next {
+                    continue;
+                }
+                if row.landing.seq >= range.end {
+                    return Ok(());
+                }
+                if visit(&row)?.is_break() {
+                    return Ok(());
+                }
+            }
+            next = header.end_seq().max(next + 1);
+        }
+        Ok(())
+    }
+
+    /// The durable group that a row lies in, and the means to read it without holding a lock.
+    fn group(&self, seq: u64) -> Option<GroupPlace> {
+        let inner = self.read();
+        let segment = inner.segment(seq)?;
+        let at = segment.group_of(seq)?;
+        Some(GroupPlace {
+            file: segment.file.clone(),
+            path: segment.path.clone(),
+            salt: segment.header.salt,
+            offset: at.offset,
+            end: segment.end,
+        })
+    }
+
+    /// What governs the next row: keys, policy, kill switch, and which rows are taken back.
+    pub fn governance(&self) -> Result<Governance, OpenError> {
+        let mut governance: Option<Governance> = None;
+        for seq in self.special() {
+            let refused = |reason: String| OpenError::Governance { row: seq, reason };
+            let stored = self.row(seq)?;
+            let row = stored.parse()?;
+            if row.landing.outcome != Outcome::Applied {
+                continue;
+            }
+            let bytes = row.content(PartTag::Body).ok_or_else(|| refused("its body is withheld".into()))?;
+            let body = Body::decode(row.head.kind, bytes).map_err(|error| self.damaged(seq, error))?;
+            let result = match (&mut governance, &body) {
+                (None, Body::Genesis(genesis)) => Governance::from_genesis(genesis).map(|first| {
+                    governance = Some(first);
+                }),
+                (Some(governance), body) => governance.take_in(body, seq),
+                (None, _) => Err(GovernanceError::Genesis),
+            };
+            result.map_err(|error| refused(error.to_string()))?;
+        }
+        governance.ok_or_else(|| OpenError::Governance { row: 0, reason: "there is no genesis".into() })
+    }
+
+    /// An error that names where a row lies.
+    pub fn damaged(&self, seq: u64, error: counterfoil_format::codec::CodecError) -> ReadError {
+        let inner = self.read();
+        match inner.segment(seq) {
+            Some(segment) => ReadError::Damaged { row: seq, path: segment.path.clone(), offset: 0, error },
+            None => ReadError::NoSuchRow { row: seq, size: inner.head.size },
+        }
+    }
+
+    /// Lets readers see a group that has become durable.
+    pub(crate) fn publish(&self, offset: u64, end: u64, entries: Vec<Entry>, head: Head) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let active = &mut inner.active;
+        if let Look::Memory(lookups) = &mut active.look {
+            let first_seq = active.end_seq;
+            lookups.groups.push(crate::lookup::GroupAt { first_seq, offset });
+            entries.into_iter().for_each(|entry| lookups.push(entry));
+        }
+        active.end = end;
+        active.end_seq = head.size;
+        inner.head = head;
+    }
+
+    /// Closes the active segment, whose look-ups are in a side file now, and goes on with the next one.
+    pub(crate) fn roll(&self, side: Option<SideFile>, next: Segment) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = std::mem::replace(&mut inner.active, next);
+        if let Some(side) = side {
+            closed.look = Look::Side(side);
+        }
+        inner.sealed.push(Arc::new(closed));
+    }
+
+    /// Looks at the active segment.
+    pub(crate) fn with_active<T>(&self, look: impl FnOnce(&Segment) -> T) -> T {
+        look(&self.read().active)
+    }
+}
+
+impl Inner {
+    fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.sealed.iter().map(Arc::as_ref).chain([&self.active])
+    }
+
+    fn segment(&self, seq: u64) -> Option<&Segment> {
+        if seq >= self.head.size {
+            return None;
+        }
+        if seq >= self.active.header.first_seq {
+            return Some(&self.active);
+        }
+        let behind = self.sealed.partition_point(|segment| segment.header.first_seq <= seq);
+        self.sealed.get(behind.checked_sub(1)?).map(Arc::as_ref)
+    }
+}
+
+struct GroupPlace {
+    file: Arc<std::fs::File>,
+    path: std::path::PathBuf,
+    salt: [u8; 16],
+    offset: u64,
+    end: u64,
+}
+
+impl GroupPlace {
+    fn damage(&self, error: FrameError) -> ReadError {
+        Damage { path: self.path.clone(), offset: self.offset, error }.into()
+    }
+
+    fn read(&self, body: &mut Vec<u8>) -> Result<GroupHeader, ReadError> {
+        let mut read = || {
+            let header = GroupHeader::read(&*self.file, self.offset, self.end, &self.salt)?;
+            header.read_body(&*self.file, self.offset, &self.salt, body)?;
+            Ok(header)
+        };
+        read().map_err(|error| match error {
+            FrameError::Io(error) => FileError { path: self.path.clone(), error }.into(),
+            error => self.damage(error),
+        })
+    }
+}
+
+/// The ledger's id and origin, from row 0.
+fn identity(loaded: &Loaded) -> Result<(Hash, String), OpenError> {
+    let first = loaded.sealed.first().map_or(&loaded.active, Arc::as_ref);
+    let governance = |reason: &str| OpenError::Governance { row: 0, reason: reason.to_owned() };
+    let stored = first.row(0)?;
+    let row = stored.parse()?;
+    let hashes = row.hashes(&mut Vec::new()).map_err(|error| governance(&error.to_string()))?;
+    if hashes.intent != first.header.ledger_id {
+        return Err(governance("its hash is not the ledger id that the segments name"));
+    }
+    let bytes = row.content(PartTag::Body).ok_or_else(|| governance("the genesis has no body"))?;
+    match Body::decode(row.head.kind, bytes) {
+        Ok(Body::Genesis(genesis)) => Ok((hashes.intent, genesis.origin.to_owned())),
+        Ok(_) => Err(governance("row 0 is no genesis")),
+        Err(error) => Err(governance(&error.to_string())),
+    }
+}

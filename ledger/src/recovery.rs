@@ -1,0 +1,161 @@
+//! Recovery: what a writer does about the end of the last segment when it opens a ledger.
+//!
+//! A group at offset X that cannot be read is **corruption**, and the ledger is not opened, when anything says that X
+//! was durable: the checkpoint file or the state index names rows at or behind it, or a later intact group says
+//! `durable_upto` above X. Otherwise it is a **torn tail** of a write that nobody was told of: its bytes are kept in
+//! `quarantine/`, and then cut off. A log that ends cleanly but short of what the checkpoint or the index names has
+//! lost rows, and is not opened either.
+//!
+//! What cannot be told from a torn tail is damage to the very last group when nothing written later names it. A
+//! checkpoint kept elsewhere can tell.
+
+use crate::error::{FileError, OpenError};
+use crate::layout::{Layout, sync_dir};
+use crate::load::frame_error;
+use crate::scan::{Position, later_groups};
+use counterfoil_format::frame::{FrameError, ReadAt, SEGMENT_HEADER_BYTES, SegmentHeader};
+use counterfoil_format::note::{Checkpoint, SignedNote};
+use std::fs::{self, File};
+use std::path::Path;
+
+/// The end of the last segment.
+pub(crate) struct Tail<'a> {
+    pub file: &'a File,
+    pub path: &'a Path,
+    pub header: &'a SegmentHeader,
+    pub position: &'a Position,
+}
+
+/// What speaks for rows having been durable, gathered before the log is read.
+pub(crate) struct Witnesses {
+    checkpointed: u64,
+    indexed: u64,
+}
+
+impl Witnesses {
+    /// Asks the checkpoint file, which is written only after the rows it names are durable. `indexed` is how many rows
+    /// the state index holds, when it was asked.
+    pub fn gather(layout: &Layout, indexed: Option<u64>) -> Self {
+        let note = fs::read(layout.checkpoint()).ok().and_then(|bytes| SignedNote::parse(&bytes).ok());
+        let checkpoint = note.and_then(|note| Checkpoint::parse(&note.text).ok());
+        let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.size);
+        Witnesses { checkpointed, indexed: indexed.unwrap_or(0) }
+    }
+
+    /// Who says that rows from `seq` on were durable.
+    fn of_more_than(&self, layout: &Layout, seq: u64) -> Option<String> {
+        let Witnesses { checkpointed, indexed } = self;
+        if *checkpointed > seq {
+            let path = layout.checkpoint();
+            return Some(format!(
+                "the file {} names {checkpointed} rows, and the log holds {seq}",
+                path.display()
+            ));
+        }
+        let path = layout.index();
+        (*indexed > seq)
+            .then(|| format!("the state index in {} holds {indexed} rows, and the log {seq}", path.display()))
+    }
+}
+
+/// Decides about the end of the last segment; yields what was done, in words. Without `repair` nothing is changed.
+pub(crate) fn judge_tail(
+    layout: &Layout,
+    tail: &Tail<'_>,
+    bad: Option<FrameError>,
+    witnesses: &Witnesses,
+    repair: bool,
+) -> Result<Option<String>, OpenError> {
+    let offset = tail.position.offset;
+    let witness = witnesses.of_more_than(layout, tail.position.seq);
+    let Some(error) = bad else {
+        return match witness {
+            None => Ok(None),
+            Some(witness) => Err(OpenError::Broken {
+                path: tail.path.to_owned(),
+                reason: format!(
+                    "rows are missing at its end: {witness}. If an older copy was put here on purpose, remove that \
+                     file or directory"
+                ),
+            }),
+        };
+    };
+    let later = later_groups(tail.file, &tail.header.salt, offset);
+    let later = later.map_err(|error| frame_error(tail.path, offset, error))?;
+    if witness.is_some() || later.iter().any(|durable_upto| *durable_upto > offset) {
+        return Err(frame_error(tail.path, offset, error));
+    }
+    if repair { cut(layout, tail, offset).map(Some) } else { Ok(None) }
+}
+
+/// Keeps the bytes of a torn tail, and cuts it off.
+fn cut(layout: &Layout, tail: &Tail<'_>, offset: u64) -> Result<String, OpenError> {
+    let at = FileError::at;
+    let size = tail.file.size().map_err(at(tail.path))?;
+    let name = tail.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("segment");
+    let kept = keep(layout, tail.file, tail.path, offset..size, &format!("{name}-{offset}"))?;
+    tail.file.set_len(offset).map_err(at(tail.path))?;
+    tail.file.sync_all().map_err(at(tail.path))?;
+    Ok(format!(
+        "{}: the last {} bytes, from offset {offset}, were a write that a crash cut short and nobody was told of; \
+         they are kept in {}",
+        tail.path.display(),
+        size - offset,
+        kept.display()
+    ))
+}
+
+/// Copies bytes to a new file in quarantine, durably.
+fn keep(
+    layout: &Layout,
+    file: &File,
+    path: &Path,
+    range: std::ops::Range<u64>,
+    name: &str,
+) -> Result<std::path::PathBuf, FileError> {
+    let quarantine = layout.quarantine();
+    fs::create_dir_all(&quarantine).map_err(FileError::at(&quarantine))?;
+    let free = |number: u32| quarantine.join(format!("{name}.{number}.torn"));
+    let target = (0..u32::MAX).map(free).find(|target| !target.exists()).unwrap_or_else(|| free(u32::MAX));
+    let mut out = File::create_new(&target).map_err(FileError::at(&target))?;
+    let mut offset = range.start;
+    let mut chunk = vec![0; 1 << 20];
+    while offset < range.end {
+        let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
+        let piece = chunk.get_mut(..length).unwrap_or_default();
+        file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
+        std::io::Write::write_all(&mut out, piece).map_err(FileError::at(&target))?;
+        offset += length as u64;
+    }
+    out.sync_all().map_err(FileError::at(&target))?;
+    sync_dir(&quarantine)?;
+    sync_dir(layout.root())?;
+    Ok(target)
+}
+
+/// Removes a last segment whose header never became durable: a crash came between its creation and its first sync,
+/// so no row can have been in it. Its bytes are kept.
+pub(crate) fn drop_unborn(
+    layout: &Layout,
+    first: u64,
+    witnesses: &Witnesses,
+) -> Result<Option<String>, OpenError> {
+    let path = layout.segment(first);
+    let file = File::open(&path).map_err(FileError::at(&path))?;
+    let size = file.size().map_err(FileError::at(&path))?;
+    let unborn = match SegmentHeader::read(&file) {
+        Ok(_) | Err(FrameError::Version(_) | FrameError::Io(_)) => false,
+        Err(_) => first > 0 && size <= SEGMENT_HEADER_BYTES as u64,
+    };
+    if !unborn || witnesses.of_more_than(layout, first).is_some() {
+        return Ok(None);
+    }
+    let kept = keep(layout, &file, &path, 0..size, &format!("{first:020}-header"))?;
+    fs::remove_file(&path).map_err(FileError::at(&path))?;
+    sync_dir(&layout.log())?;
+    Ok(Some(format!(
+        "{}: a crash came before this segment's header was on disk; its bytes are kept in {}",
+        path.display(),
+        kept.display()
+    )))
+}

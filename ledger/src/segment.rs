@@ -1,0 +1,128 @@
+//! One segment as readers see it: its file and its look-ups.
+
+use crate::error::{FileError, ReadError};
+use crate::lookup::{GroupAt, Lookups, key_hash};
+use crate::side::SideFile;
+use counterfoil_format::frame::{ReadAt, SegmentHeader};
+use counterfoil_format::intent::IntentId;
+use counterfoil_format::limits;
+use counterfoil_format::row::Row;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The look-ups of a segment: in memory while it grows, in its side file when it is closed.
+#[derive(Debug)]
+pub(crate) enum Look {
+    Memory(Lookups),
+    Side(SideFile),
+}
+
+/// A segment that readers may read up to `end`.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub header: SegmentHeader,
+    pub path: PathBuf,
+    pub file: Arc<File>,
+    pub look: Look,
+    /// Bytes that are durable.
+    pub end: u64,
+    /// The number behind the last durable row.
+    pub end_seq: u64,
+}
+
+/// A row's bytes, read from a segment.
+#[derive(Debug, Clone)]
+pub struct StoredRow {
+    bytes: Vec<u8>,
+    path: PathBuf,
+    offset: u64,
+    seq: u64,
+}
+
+impl StoredRow {
+    /// Takes the row apart.
+    pub fn parse(&self) -> Result<Row<'_>, ReadError> {
+        let damaged =
+            |error| ReadError::Damaged { row: self.seq, path: self.path.clone(), offset: self.offset, error };
+        let row = Row::parse(&self.bytes).map_err(damaged)?;
+        if row.landing.seq != self.seq {
+            let error = counterfoil_format::codec::CodecError::Inconsistent("another row stands here");
+            return Err(damaged(error));
+        }
+        Ok(row)
+    }
+
+    /// The record's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Segment {
+    /// Reads a row that lies in this segment.
+    pub fn row(&self, seq: u64) -> Result<StoredRow, ReadError> {
+        let place = seq.saturating_sub(self.header.first_seq);
+        let no_such_row = || ReadError::NoSuchRow { row: seq, size: self.end_seq };
+        let offset = match &self.look {
+            Look::Memory(lookups) => {
+                let place = usize::try_from(place).ok();
+                *place.and_then(|place| lookups.rows.get(place)).ok_or_else(no_such_row)?
+            }
+            Look::Side(side) => side.row_offset(place)?,
+        };
+        let read = |offset, buffer: &mut [u8]| {
+            self.file.read_exact_at(offset, buffer).map_err(FileError::at(&self.path))
+        };
+        let mut length = [0; 4];
+        read(offset.saturating_sub(4), &mut length)?;
+        let length = u32::from_le_bytes(length) as usize;
+        let damaged = |error| ReadError::Damaged { row: seq, path: self.path.clone(), offset, error };
+        counterfoil_format::codec::within("a row", length, limits::ROW_BYTES).map_err(damaged)?;
+        let mut bytes = vec![0; length];
+        read(offset, &mut bytes)?;
+        Ok(StoredRow { bytes, path: self.path.clone(), offset, seq })
+    }
+
+    /// The row with an id.
+    pub fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
+        match &self.look {
+            Look::Memory(lookups) => {
+                Ok(lookups.ids.get(id).map(|row| self.header.first_seq + u64::from(*row)))
+            }
+            Look::Side(side) => Ok(side.find_id(id)?),
+        }
+    }
+
+    /// Candidates for the rows whose ops name a key, ascending; they must be read to be sure.
+    pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
+        let hash = key_hash(key);
+        match &self.look {
+            Look::Memory(lookups) => {
+                let rows = lookups.keys.get(&hash).map(Vec::as_slice).unwrap_or_default();
+                Ok(rows.iter().map(|row| self.header.first_seq + u64::from(*row)).collect())
+            }
+            Look::Side(side) => Ok(side.find_key(hash)?),
+        }
+    }
+
+    /// The rows that are no decisions, ascending.
+    pub fn special(&self) -> Vec<u64> {
+        match &self.look {
+            Look::Memory(lookups) => {
+                lookups.special.iter().map(|row| self.header.first_seq + u64::from(*row)).collect()
+            }
+            Look::Side(side) => side.special().collect(),
+        }
+    }
+
+    /// The group that a row of this segment lies in.
+    pub fn group_of(&self, seq: u64) -> Option<GroupAt> {
+        let groups = match &self.look {
+            Look::Memory(lookups) => &lookups.groups,
+            Look::Side(side) => side.groups(),
+        };
+        let behind = groups.partition_point(|group| group.first_seq <= seq);
+        groups.get(behind.checked_sub(1)?).copied()
+    }
+}

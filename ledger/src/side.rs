@@ -1,0 +1,275 @@
+//! Side files: the look-ups of a closed segment, rebuildable from the segment alone.
+//!
+//! # Format
+//!
+//! Little-endian throughout; a rebuild gives the same bytes. Nothing here is evidence: the verifier never reads it.
+//!
+//! | field | bytes |
+//! | --- | --- |
+//! | magic, version, crc | 8 `cfoilidx`, u32 1, u32 CRC-32C of all that follows |
+//! | first_seq, rows, segment_bytes | u64 each |
+//! | salt, last_hash, last_landed | 16 of the segment, 32 the last row's hash, i64 its time |
+//! | counts | u64 each: hashes, groups, keys, special, filter words |
+//! | hashes | 32 each: the compact range of the tree up to the end of the segment |
+//! | groups | 16 each: first row, offset |
+//! | rows | 8 each: offset of the record |
+//! | ids | 20 each, ascending: id, u32 row from the segment's first |
+//! | keys | 12 each, ascending: key hash, u32 row |
+//! | special | 4 each: row |
+//! | filter | 8 each: a Bloom filter of the ids, 10 bits a row, 7 probes |
+
+use crate::error::FileError;
+use crate::lookup::{GroupAt, Lookups};
+use counterfoil_format::Hash;
+use counterfoil_format::codec::{CodecError, Cursor};
+use counterfoil_format::frame::{ReadAt, SegmentHeader};
+use counterfoil_format::intent::{IntentId, Micros};
+use counterfoil_format::merkle::CompactRange;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 8] = b"cfoilidx";
+const VERSION: u32 = 1;
+const FIXED: usize = 8 + 4 + 4 + 3 * 8 + 16 + 32 + 8 + 5 * 8;
+const PROBES: u64 = 7;
+const BITS_PER_ROW: usize = 10;
+
+/// What a side file says of the segment's end.
+#[derive(Debug, Clone)]
+pub(crate) struct SegmentEnd {
+    /// Rows in the segment.
+    pub rows: u64,
+    /// Bytes of the segment.
+    pub bytes: u64,
+    /// The last row's hash.
+    pub last_hash: Hash,
+    /// When the last row landed.
+    pub last_landed: Micros,
+    /// The tree up to here.
+    pub tree: CompactRange,
+}
+
+/// The look-ups of a closed segment, read from its side file as they are needed.
+#[derive(Debug)]
+pub(crate) struct SideFile {
+    path: PathBuf,
+    file: File,
+    first_seq: u64,
+    /// The end of the segment.
+    pub end: SegmentEnd,
+    groups: Vec<GroupAt>,
+    special: Vec<u32>,
+    filter: Vec<u64>,
+    rows_at: u64,
+    ids_at: u64,
+    keys_at: u64,
+    keys: u64,
+}
+
+/// The bytes of the side file for a segment.
+pub(crate) fn encode(header: &SegmentHeader, lookups: &Lookups, end: &SegmentEnd) -> Vec<u8> {
+    let mut ids: Vec<_> = lookups.ids.iter().map(|(id, row)| (*id, *row)).collect();
+    ids.sort_unstable();
+    let mut keys: Vec<_> =
+        lookups.keys.iter().flat_map(|(key, rows)| rows.iter().map(|row| (*key, *row))).collect();
+    keys.sort_unstable();
+    let filter = build_filter(ids.iter().map(|(id, _)| id), lookups.rows.len());
+
+    let mut out = Vec::new();
+    let mut number = |number: u64| out.extend_from_slice(&number.to_le_bytes());
+    number(header.first_seq);
+    number(end.rows);
+    number(end.bytes);
+    out.extend_from_slice(&header.salt);
+    out.extend_from_slice(&end.last_hash.0);
+    out.extend_from_slice(&end.last_landed.to_le_bytes());
+    let hashes = end.tree.hashes();
+    for count in [hashes.len(), lookups.groups.len(), keys.len(), lookups.special.len(), filter.len()] {
+        out.extend_from_slice(&(count as u64).to_le_bytes());
+    }
+    hashes.for_each(|hash| out.extend_from_slice(&hash.0));
+    for group in &lookups.groups {
+        out.extend_from_slice(&group.first_seq.to_le_bytes());
+        out.extend_from_slice(&group.offset.to_le_bytes());
+    }
+    lookups.rows.iter().for_each(|offset| out.extend_from_slice(&offset.to_le_bytes()));
+    for (id, row) in &ids {
+        out.extend_from_slice(&id.0);
+        out.extend_from_slice(&row.to_le_bytes());
+    }
+    for (key, row) in &keys {
+        out.extend_from_slice(&key.to_le_bytes());
+        out.extend_from_slice(&row.to_le_bytes());
+    }
+    lookups.special.iter().for_each(|row| out.extend_from_slice(&row.to_le_bytes()));
+    filter.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
+
+    let mut file = Vec::with_capacity(out.len() + 16);
+    file.extend_from_slice(MAGIC);
+    file.extend_from_slice(&VERSION.to_le_bytes());
+    file.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
+    file.extend_from_slice(&out);
+    file
+}
+
+fn probes(id: &IntentId, words: usize) -> impl Iterator<Item = (usize, u64)> {
+    let number = u128::from_le_bytes(id.0);
+    let mix = |half: u128| {
+        let half = u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default();
+        (half ^ (half >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    let (first, step) = (mix(number) ^ mix(number >> 64).rotate_left(32), mix(number >> 64) | 1);
+    let bits = (words as u64).saturating_mul(64).max(1);
+    (0..PROBES).map(move |probe| {
+        let bit = first.wrapping_add(step.wrapping_mul(probe)) % bits;
+        (usize::try_from(bit / 64).unwrap_or_default(), 1 << (bit % 64))
+    })
+}
+
+fn build_filter<'a>(ids: impl Iterator<Item = &'a IntentId>, rows: usize) -> Vec<u64> {
+    let mut filter = vec![0; (rows * BITS_PER_ROW).div_ceil(64).max(1)];
+    for id in ids {
+        for (word, bit) in probes(id, filter.len()) {
+            if let Some(word) = filter.get_mut(word) {
+                *word |= bit;
+            }
+        }
+    }
+    filter
+}
+
+impl SideFile {
+    /// Opens the side file of a segment; `None` when it is absent, damaged, or not of this segment as it is.
+    pub fn open(path: &Path, header: &SegmentHeader, segment_bytes: u64) -> Option<Self> {
+        let bytes = std::fs::read(path).ok()?;
+        let found = Self::decode(path, &bytes)?;
+        let fits = found.first_seq == header.first_seq
+            && bytes.get(40..56) == Some(&header.salt[..])
+            && found.end.bytes == segment_bytes;
+        fits.then_some(found)
+    }
+
+    fn decode(path: &Path, bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(bytes);
+        let intact = cursor.array().ok()? == *MAGIC
+            && cursor.u32().ok()? == VERSION
+            && cursor.u32().ok()? == crc32c::crc32c(cursor.rest());
+        intact.then(|| Self::decode_body(path, &mut cursor).ok())?
+    }
+
+    fn decode_body(path: &Path, cursor: &mut Cursor<'_>) -> Result<Self, CodecError> {
+        let (first_seq, rows, segment_bytes) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
+        cursor.take(16)?;
+        let last_hash = Hash(cursor.array()?);
+        let last_landed = cursor.u64()?.cast_signed();
+        let mut count = || cursor.u64().and_then(|n| usize::try_from(n).map_err(|_| CodecError::Truncated));
+        let (hashes, groups, keys, special, filter) = (count()?, count()?, count()?, count()?, count()?);
+        let wide = |count: usize, size: u64| (count as u64).saturating_mul(size);
+
+        let hashes: Vec<Hash> = (0..hashes).map(|_| cursor.array().map(Hash)).collect::<Result<_, _>>()?;
+        let groups: Vec<GroupAt> = (0..groups)
+            .map(|_| Ok(GroupAt { first_seq: cursor.u64()?, offset: cursor.u64()? }))
+            .collect::<Result<_, CodecError>>()?;
+        let rows_at = (FIXED + hashes.len() * 32 + groups.len() * 16) as u64;
+        let ids_at = rows_at.saturating_add(rows.saturating_mul(8));
+        let keys_at = ids_at.saturating_add(rows.saturating_mul(20));
+        let skipped = keys_at.saturating_add(wide(keys, 12)) - rows_at;
+        cursor.take(usize::try_from(skipped).map_err(|_| CodecError::Truncated)?)?;
+        let special: Vec<u32> = (0..special).map(|_| cursor.u32()).collect::<Result<_, _>>()?;
+        let filter: Vec<u64> = (0..filter).map(|_| cursor.u64()).collect::<Result<_, _>>()?;
+        if !cursor.rest().is_empty() {
+            return Err(CodecError::Trailing(cursor.rest().len()));
+        }
+        let tree = CompactRange::from_hashes(first_seq.saturating_add(rows), &hashes)
+            .ok_or(CodecError::Malformed("a compact range"))?;
+        let file = File::open(path).map_err(|_| CodecError::Truncated)?;
+        let end = SegmentEnd { rows, bytes: segment_bytes, last_hash, last_landed, tree };
+        let path = path.to_owned();
+        Ok(SideFile {
+            path,
+            file,
+            first_seq,
+            end,
+            groups,
+            special,
+            filter,
+            rows_at,
+            ids_at,
+            keys_at,
+            keys: keys as u64,
+        })
+    }
+
+    fn read<const N: usize>(&self, offset: u64) -> Result<[u8; N], FileError> {
+        let mut bytes = [0; N];
+        self.file.read_exact_at(offset, &mut bytes).map_err(FileError::at(&self.path))?;
+        Ok(bytes)
+    }
+
+    /// Where the record of a row of this segment begins.
+    pub fn row_offset(&self, place: u64) -> Result<u64, FileError> {
+        self.read(self.rows_at.saturating_add(place.saturating_mul(8))).map(u64::from_le_bytes)
+    }
+
+    /// The groups, ascending.
+    pub fn groups(&self) -> &[GroupAt] {
+        &self.groups
+    }
+
+    /// The rows that are no decisions.
+    pub fn special(&self) -> impl Iterator<Item = u64> + '_ {
+        self.special.iter().map(|row| self.first_seq.saturating_add(u64::from(*row)))
+    }
+
+    /// The row with an id.
+    pub fn find_id(&self, id: &IntentId) -> Result<Option<u64>, FileError> {
+        let present = |(word, bit): (usize, u64)| self.filter.get(word).is_some_and(|word| word & bit != 0);
+        if !probes(id, self.filter.len()).all(present) {
+            return Ok(None);
+        }
+        let place = self.first_at_least::<20>(self.ids_at, self.end.rows, |entry| entry[..16] < id.0[..])?;
+        if place == self.end.rows {
+            return Ok(None);
+        }
+        let entry = self.read::<20>(self.ids_at + place * 20)?;
+        let row = entry.last_chunk::<4>().map_or(0, |row| u32::from_le_bytes(*row));
+        Ok((entry[..16] == id.0[..]).then_some(self.first_seq.saturating_add(u64::from(row))))
+    }
+
+    /// Candidates for the rows whose ops name a key, ascending.
+    pub fn find_key(&self, hash: u64) -> Result<Vec<u64>, FileError> {
+        let number =
+            |entry: &[u8; 12]| entry.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let mut place = self.first_at_least::<12>(self.keys_at, self.keys, |entry| number(entry) < hash)?;
+        let mut rows = Vec::new();
+        while place < self.keys {
+            let entry = self.read::<12>(self.keys_at + place * 12)?;
+            if number(&entry) != hash {
+                break;
+            }
+            let row = entry.last_chunk::<4>().map_or(0, |row| u32::from_le_bytes(*row));
+            rows.push(self.first_seq.saturating_add(u64::from(row)));
+            place += 1;
+        }
+        Ok(rows)
+    }
+
+    /// The first of `count` sorted entries that is not below what is looked for.
+    fn first_at_least<const N: usize>(
+        &self,
+        at: u64,
+        count: u64,
+        below: impl Fn(&[u8; N]) -> bool,
+    ) -> Result<u64, FileError> {
+        let (mut low, mut high) = (0, count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if below(&self.read::<N>(at + middle * N as u64)?) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
+}

@@ -1,0 +1,159 @@
+//! The writer of segments: seals a batch, writes it, syncs it, and only then lets readers see it.
+//!
+//! The order is write, fdatasync, publish. A write or a sync that fails leaves the disk in a state nobody knows, so
+//! the caller must not use the writer again; it never syncs twice and never seals the same rows twice.
+
+use crate::batch::Batch;
+use crate::error::FileError;
+use crate::layout::{Layout, replace, sync_dir};
+use crate::log::{Head, Log};
+use crate::lookup::Entry;
+use crate::secret::Signer;
+use crate::segment::{Look, Segment};
+use crate::side::{self, SegmentEnd, SideFile};
+use counterfoil_format::codec::CodecError;
+use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use counterfoil_format::group::Seal;
+use counterfoil_format::key::SignatureBytes;
+use counterfoil_format::merkle::CompactRange;
+use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the checkpoint file is replaced while rows land.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
+
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("the group cannot be encoded: {0}")]
+    Codec(#[from] CodecError),
+}
+
+/// The writing end of a ledger.
+pub(crate) struct Writer {
+    log: Arc<Log>,
+    seal_key: Arc<dyn Signer>,
+    tree: CompactRange,
+    header: SegmentHeader,
+    file: Arc<File>,
+    /// Where the active segment's durable bytes end.
+    end: u64,
+    newest: Option<SignatureBytes>,
+    written_out: Option<Instant>,
+}
+
+impl Writer {
+    /// Goes on where a log ends.
+    pub fn new(log: Arc<Log>, seal_key: Arc<dyn Signer>, tree: CompactRange) -> Self {
+        let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
+        Writer { log, seal_key, tree, header, file, end, newest: None, written_out: None }
+    }
+
+    /// Makes a batch durable, and lets readers see it.
+    pub fn write(&mut self, batch: Batch) -> Result<(), WriteError> {
+        let before = self.log.head();
+        batch.leaves.iter().for_each(|leaf| self.tree.push(*leaf));
+        let root = self.tree.root().unwrap_or_default();
+        let head = Head { root, ..batch.head };
+        let text = checkpoint_text(self.log.origin(), head.size, &root);
+        let seal = Seal { root, signature: self.seal_key.sign(text.as_bytes()) };
+        let bytes =
+            batch.builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
+        let path = self.log.layout().segment(self.header.first_seq);
+        self.file.write_all_at(&bytes, self.end).map_err(FileError::at(&path))?;
+        self.file.sync_data().map_err(FileError::at(&path))?;
+
+        let offset = self.end;
+        self.end += bytes.len() as u64;
+        let place = |entry: Entry| Entry { offset: offset + entry.offset, ..entry };
+        self.log.publish(offset, self.end, batch.entries.into_iter().map(place).collect(), head);
+        self.newest = Some(seal.signature);
+        if self.written_out.is_none_or(|then| then.elapsed() >= CHECKPOINT_EVERY) {
+            self.write_checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the checkpoint file by the newest seal, when there is a newer one.
+    pub fn write_checkpoint(&mut self) -> Result<(), FileError> {
+        let Some(signature) = self.newest.take() else { return Ok(()) };
+        let note = self.note(&signature);
+        self.written_out = Some(Instant::now());
+        replace(&self.log.layout().checkpoint(), note.to_string().as_bytes(), false)
+    }
+
+    fn note(&self, signature: &SignatureBytes) -> SignedNote {
+        let key = VerifierKey { name: self.log.origin().to_owned(), key: self.seal_key.public().clone() };
+        SignedNote::new(self.log.checkpoint().text(), &key, signature)
+    }
+
+    /// The signed checkpoint of the end of the log. Ed25519 is deterministic: this is the seal of the last group again.
+    pub fn checkpoint(&self) -> SignedNote {
+        let text = self.log.checkpoint().text();
+        self.note(&self.seal_key.sign(text.as_bytes()))
+    }
+
+    /// Closes the active segment when it has reached this size, and begins the next. The closed one's bytes are durable
+    /// already; the new one's header and name are made durable before anything is written behind it.
+    pub fn roll_if_full(&mut self, segment_bytes: u64, salt: [u8; 16]) -> Result<(), WriteError> {
+        if self.end < segment_bytes || self.end <= SEGMENT_HEADER_BYTES as u64 {
+            return Ok(());
+        }
+        let head = self.log.head();
+        let layout = self.log.layout().clone();
+        let header = SegmentHeader {
+            first_seq: head.size,
+            salt,
+            ledger_id: self.log.ledger_id(),
+            previous: head.row_hash,
+        };
+        let next = create_segment(&layout, header)?;
+        let side = self.close_look(&layout, &head);
+        (self.header, self.file, self.end) = (header, next.file.clone(), next.end);
+        self.log.roll(side, next);
+        Ok(())
+    }
+
+    /// Writes the side file of the segment that is being closed. When it cannot be written, the look-ups stay in
+    /// memory, and the next open tries again: no append ever fails for it.
+    fn close_look(&self, layout: &Layout, head: &Head) -> Option<SideFile> {
+        let end = SegmentEnd {
+            rows: head.size - self.header.first_seq,
+            bytes: self.end,
+            last_hash: head.row_hash,
+            last_landed: head.landed_at,
+            tree: self.tree.clone(),
+        };
+        let path = layout.side(self.header.first_seq);
+        let bytes = self.log.with_active(|active| match &active.look {
+            Look::Memory(lookups) => Some(side::encode(&self.header, lookups, &end)),
+            Look::Side(_) => None,
+        });
+        replace(&path, &bytes?, false).ok()?;
+        SideFile::open(&path, &self.header, self.end)
+    }
+}
+
+/// Creates a segment durably: its header, then its name.
+pub(crate) fn create_segment(layout: &Layout, header: SegmentHeader) -> Result<Segment, FileError> {
+    let path = layout.segment(header.first_seq);
+    let at = || FileError::at(&path);
+    let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(at())?;
+    let bytes = header.encode();
+    file.write_all_at(&bytes, 0).map_err(at())?;
+    file.sync_all().map_err(at())?;
+    sync_dir(&layout.log())?;
+    Ok(Segment {
+        header,
+        path,
+        file: Arc::new(file),
+        look: Look::Memory(crate::lookup::Lookups::default()),
+        end: bytes.len() as u64,
+        end_seq: header.first_seq,
+    })
+}
