@@ -10,7 +10,7 @@ use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Life
 use counterfoil_format::intent::{IntentId, KeyId, Kind, Micros, Mode, Tier};
 use counterfoil_format::key::SignatureBytes;
 use counterfoil_format::landing::Landing;
-use counterfoil_format::ops::{Change, Guard, Op};
+use counterfoil_format::ops::{Change, Guard, Op, encode_ops};
 use counterfoil_format::part::{PartTag, Salt, Slot};
 use counterfoil_format::value::Value;
 
@@ -70,6 +70,13 @@ impl OpDraft {
         };
         Op { key: &self.key, guard: self.guard, change }
     }
+}
+
+/// The content of a part with these operations.
+pub fn ops_content(ops: &[OpDraft]) -> Vec<u8> {
+    let mut content = Vec::new();
+    encode_ops(&ops.iter().map(OpDraft::op).collect::<Vec<_>>(), &mut content);
+    content
 }
 
 /// The rollback part of a row.

@@ -4,7 +4,7 @@
 //! hashes, signatures and checksums that hold, so that only the check that looks at the broken rule can object.
 //! Everything follows from the seed; two runs give the same bytes.
 
-use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, OpDraft, Rollback, Submission, Who};
+use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Rollback, Submission, Who, ops_content};
 use crate::founding::Founding;
 use crate::output::{Ledger, Sink};
 use crate::piece::{Piece, inverse_content};
@@ -22,7 +22,7 @@ use counterfoil_format::key::{PublicKey, SignatureBytes, key_id};
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
-use counterfoil_format::ops::{decode_ops, encode_ops};
+use counterfoil_format::ops::decode_ops;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::write_row;
 use counterfoil_format::submission::{SignedSubmission, submission_message, submission_root};
@@ -275,9 +275,7 @@ impl Forge {
                     salt.get_or_insert_with(|| self.rng.bytes());
                 }
             }
-            let mut content = Vec::new();
-            encode_ops(&draft.ops.iter().map(OpDraft::op).collect::<Vec<_>>(), &mut content);
-            draft.contents[PartTag::Ops as usize] = Some(content);
+            draft.contents[PartTag::Ops as usize] = Some(ops_content(&draft.ops));
         }
         let given = PartTag::AUTHORED.into_iter().zip(&mut draft.contents);
         given.filter_map(|(tag, content)| Some(Piece::new(tag, self.rng.bytes(), content.take()?))).collect()

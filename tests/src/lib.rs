@@ -21,9 +21,13 @@
     reason = "a test library: what it cannot do is a failed test"
 )]
 
+pub mod accepted;
+pub mod broken;
+pub mod case;
 pub mod draft;
 pub mod forge;
 pub mod founding;
+pub mod lawless;
 pub mod output;
 mod piece;
 pub mod rng;

@@ -1,0 +1,106 @@
+//! The files in `vectors/`: they are what the forge makes, and every verifier says of them what they expect.
+//!
+//! `COUNTERFOIL_BLESS=1 cargo test -p counterfoil-tests --test vectors` writes them anew. That is right after a case was
+//! added; when files of older cases change, the format has changed.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use counterfoil_tests::accepted::accepted;
+use counterfoil_tests::broken::broken;
+use counterfoil_tests::case::{Case, Expected};
+use counterfoil_tests::lawless::lawless;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors")
+}
+
+/// Every case with its folder below `vectors/`.
+fn cases() -> Vec<(PathBuf, Case)> {
+    let all = [accepted(), broken(), lawless()].concat();
+    all.into_iter()
+        .map(|case| {
+            let kind = if case.expected == Expected::Intact { "accept" } else { "reject" };
+            (Path::new(kind).join(case.name), case)
+        })
+        .collect()
+}
+
+/// The text of `expect.json`.
+fn expectation(case: &Case) -> String {
+    let pins: Map<String, Value> =
+        case.pins.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let kept: Vec<String> = case.kept.iter().map(|(name, _)| format!("checkpoints/{name}.note")).collect();
+    let expected = json!({
+        "verdict": case.expected.verdict(),
+        "exit": case.expected.exit(),
+        "checks": case.expected.checks(),
+        "why": case.why,
+        "pins": pins,
+        "checkpoints": kept,
+    });
+    serde_json::to_string_pretty(&expected).unwrap() + "\n"
+}
+
+/// Every file of every case, by its path below `vectors/`.
+fn files() -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut add = |path: PathBuf, bytes: Vec<u8>| {
+        assert!(bytes.len() < 16 * 1024, "{} is too large to be kept", path.display());
+        assert!(files.insert(path.clone(), bytes).is_none(), "{} is made twice", path.display());
+    };
+    for (dir, case) in cases() {
+        add(dir.join("expect.json"), expectation(&case).into_bytes());
+        add(dir.join("checkpoint"), case.checkpoint.into_bytes());
+        for (first_seq, bytes) in case.segments {
+            add(dir.join(format!("log/{first_seq:020}.seg")), bytes);
+        }
+        for (name, note) in case.kept {
+            add(dir.join(format!("checkpoints/{name}.note")), note.into_bytes());
+        }
+    }
+    files
+}
+
+fn stored(dir: &Path, below: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(dir.join(below)).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let path = below.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => stored(dir, &path, found),
+            false => drop(found.insert(path)),
+        }
+    }
+}
+
+#[test]
+fn the_files_are_what_the_forge_makes() {
+    let dir = folder();
+    let made = files();
+    if std::env::var_os("COUNTERFOIL_BLESS").is_some_and(|value| value == "1") {
+        for kind in ["accept", "reject"] {
+            fs::remove_dir_all(dir.join(kind)).ok();
+        }
+        for (path, bytes) in &made {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    for (path, bytes) in &made {
+        let found = fs::read(dir.join(path)).unwrap_or_default();
+        assert!(
+            found == *bytes,
+            "vectors/{} is not what the forge makes. Stored bytes have changed, which is a change of the format's \
+             version, or the forge has; COUNTERFOIL_BLESS=1 writes the files anew",
+            path.display()
+        );
+    }
+    let mut found = BTreeSet::new();
+    stored(&dir, Path::new("accept"), &mut found);
+    stored(&dir, Path::new("reject"), &mut found);
+    let extra: Vec<_> = found.iter().filter(|path| !made.contains_key(*path)).collect();
+    assert!(extra.is_empty(), "no case makes {extra:?}");
+}
