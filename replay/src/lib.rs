@@ -1,1 +1,34 @@
-//! The time machine of Counterfoil: state at any row, differences, rollback and restore plans.
+//! The time machine: the state at any row, what differs between two, and plans that take rows back.
+//!
+//! Replay reads a log through [`history::History`] and changes nothing. A plan lands as rollback rows, each the exact
+//! inverse that its target stored; nothing is ever deleted, so a rollback can be taken back too.
+//!
+//! ```
+//! use counterfoil_format::row::Row;
+//! use counterfoil_replay::{history::History, state::state_after};
+//! use std::ops::{ControlFlow, Range};
+//!
+//! /// A ledger without rows.
+//! struct Nothing;
+//!
+//! impl History for Nothing {
+//!     type Error = std::io::Error;
+//!     fn size(&self) -> u64 { 0 }
+//!     fn with_row<T>(&self, _: u64, _: impl FnOnce(&Row<'_>) -> T) -> std::io::Result<T> {
+//!         Err(std::io::ErrorKind::NotFound.into())
+//!     }
+//!     fn scan(&self, _: Range<u64>, _: impl FnMut(&Row<'_>) -> ControlFlow<()>) -> std::io::Result<()> {
+//!         Ok(())
+//!     }
+//!     fn rows_of_key(&self, _: &str) -> std::io::Result<Vec<u64>> { Ok(Vec::new()) }
+//! }
+//!
+//! assert!(state_after(&Nothing, 0)?.is_empty());
+//! assert!(state_after(&Nothing, 1).is_err());
+//! # Ok::<(), counterfoil_replay::history::ReplayError<std::io::Error>>(())
+//! ```
+
+pub mod diff;
+pub mod history;
+pub mod plan;
+pub mod state;

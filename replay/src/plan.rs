@@ -1,0 +1,245 @@
+//! Plans: which rows are taken back, in which order. A plan changes nothing; the ledger lands it as rollback rows.
+//!
+//! A row depends on an earlier one when it is in force and writes a key that the earlier one wrote, unless both only
+//! add to it. A rollback row that took back a row behind the earlier one has put back what was there, so it does not
+//! count.
+
+use crate::history::{History, ReplayError};
+use counterfoil_format::Hash;
+use counterfoil_format::content::{Effect, Subject};
+use counterfoil_format::intent::Kind;
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::ops::{Change, Op};
+use counterfoil_format::part::PartTag;
+use counterfoil_format::row::Row;
+use counterfoil_rules::governance::Governance;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+/// One row that is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    /// The row.
+    pub target: u64,
+    /// Its hash.
+    pub target_hash: Hash,
+    /// What it was.
+    pub kind: Kind,
+    /// Its action's name.
+    pub action: String,
+    /// What it was about; empty when it does not say, or the part is withheld.
+    pub entity: String,
+    /// Its stored rollback, as the part's content.
+    pub ops: Vec<u8>,
+    /// The keys that are put back.
+    pub keys: Vec<String>,
+    /// How many effects it had outside the state. Taking the row back does not call their undo.
+    pub effects: usize,
+}
+
+/// Rows to take back, in this order: the newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// How many rows the ledger had when the plan was made.
+    pub size: u64,
+    /// The rows.
+    pub reversals: Vec<Reversal>,
+}
+
+/// A row that builds on one that shall be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependant {
+    /// The row that shall be taken back.
+    pub on: u64,
+    /// The row that builds on it.
+    pub row: u64,
+    /// The key they share.
+    pub key: String,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError<E> {
+    /// The past cannot be told.
+    #[error(transparent)]
+    Replay(#[from] ReplayError<E>),
+    /// The row was not applied.
+    #[error("row {row} landed as {outcome} and changed nothing, so there is nothing to take back")]
+    NotApplied {
+        /// The row.
+        row: u64,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The row changed no state.
+    #[error("row {row} ({kind}) has no operations on the state, so there is nothing to take back")]
+    NoOps {
+        /// The row.
+        row: u64,
+        /// What it is.
+        kind: Kind,
+    },
+    /// The row is taken back already.
+    #[error("row {row} is taken back already, by row {by}; to bring it back, take back row {by}")]
+    AlreadyUndone {
+        /// The row.
+        row: u64,
+        /// The rollback row in force.
+        by: u64,
+    },
+    /// Later rows build on it.
+    #[error("later rows build on what would be taken back: {}", list(.0))]
+    Dependants(Vec<Dependant>),
+}
+
+fn list(dependants: &[Dependant]) -> String {
+    let name = |d: &Dependant| format!("row {} wrote {} after row {}", d.row, d.key, d.on);
+    dependants.iter().map(name).collect::<Vec<_>>().join("; ")
+}
+
+/// Plans to take back these rows and no others. Refused when a later row in force, not among them, builds on one.
+pub fn plan_rollback<H: History>(
+    history: &H,
+    governance: &Governance,
+    rows: &[u64],
+) -> Result<Plan, PlanError<H::Error>> {
+    let wanted: BTreeSet<u64> = rows.iter().copied().collect();
+    let size = history.size();
+    let mut reversals = Vec::with_capacity(wanted.len());
+    for row in wanted.iter().rev().copied() {
+        if row >= size {
+            return Err(ReplayError::NoSuchRow { row, size }.into());
+        }
+        if let Some(by) = governance.undone_by(row) {
+            return Err(PlanError::AlreadyUndone { row, by });
+        }
+        let reversal = history.with_row(row, reversal).map_err(ReplayError::Read)??;
+        reversals.push(reversal);
+    }
+    let mut dependants = Vec::new();
+    for reversal in &reversals {
+        dependants.extend(dependants_of(history, governance, reversal, &wanted)?);
+    }
+    dependants.sort_by(|a, b| (a.row, a.on, &a.key).cmp(&(b.row, b.on, &b.key)));
+    if dependants.is_empty() { Ok(Plan { size, reversals }) } else { Err(PlanError::Dependants(dependants)) }
+}
+
+/// Plans to put the whole state back to what it was after row `to`. What is in force since then is taken back, the
+/// newest first; rows that were taken back since then, and what took them back, cancel out and stay.
+pub fn plan_restore<H: History>(
+    history: &H,
+    governance: &Governance,
+    to: u64,
+) -> Result<Plan, PlanError<H::Error>> {
+    let size = history.size();
+    if to >= size {
+        return Err(ReplayError::NoSuchRow { row: to, size }.into());
+    }
+    let mut reversals = Vec::new();
+    let mut failed = None;
+    let look = |row: &Row<'_>| {
+        let seq = row.landing.seq;
+        let cancels = governance.target_of(seq).is_some_and(|target| target > to);
+        let changed = row.landing.outcome == Outcome::Applied && row.part(PartTag::Ops).is_some();
+        if changed && !cancels && governance.undone_by(seq).is_none() {
+            match reversal(row) {
+                Ok(reversal) => reversals.push(reversal),
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    history.scan(to + 1..size, look).map_err(ReplayError::Read)?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    reversals.reverse();
+    Ok(Plan { size, reversals })
+}
+
+/// What it takes to take a row back.
+fn reversal<E>(row: &Row<'_>) -> Result<Reversal, PlanError<E>> {
+    let seq = row.landing.seq;
+    if row.landing.outcome != Outcome::Applied {
+        return Err(PlanError::NotApplied { row: seq, outcome: row.landing.outcome });
+    }
+    let impossible = |reason: String| ReplayError::Impossible { row: seq, reason };
+    if row.part(PartTag::Rollback).is_none() {
+        return Err(PlanError::NoOps { row: seq, kind: row.head.kind });
+    }
+    let bytes = row.content(PartTag::Rollback).ok_or(ReplayError::Withheld(seq))?;
+    let ops = row.ops(PartTag::Rollback).map_err(|error| impossible(error.to_string()))?.unwrap_or_default();
+    let keys: BTreeSet<String> = ops.iter().map(|op| op.state_key().into_owned()).collect();
+    let subject = row.content(PartTag::Subject).and_then(|bytes| Subject::decode(bytes).ok());
+    let effects = row.content(PartTag::Effects).and_then(|bytes| Effect::decode_all(bytes).ok());
+    Ok(Reversal {
+        target: seq,
+        target_hash: row.row_hash,
+        kind: row.head.kind,
+        action: row.head.action.to_owned(),
+        entity: subject.map_or(String::new(), |subject| subject.entity.to_owned()),
+        ops: bytes.to_vec(),
+        keys: keys.into_iter().collect(),
+        effects: effects.map_or(0, |effects| effects.len()),
+    })
+}
+
+/// For each key that ops touch, whether they only add to it.
+fn touched(ops: &[Op<'_>]) -> BTreeMap<String, bool> {
+    let mut keys = BTreeMap::new();
+    for op in ops {
+        let adds = matches!(op.change, Change::Add(_));
+        keys.entry(op.state_key().into_owned()).and_modify(|only| *only &= adds).or_insert(adds);
+    }
+    keys
+}
+
+/// The rows in force that build on a row and are not to be taken back with it.
+fn dependants_of<H: History>(
+    history: &H,
+    governance: &Governance,
+    reversal: &Reversal,
+    wanted: &BTreeSet<u64>,
+) -> Result<Vec<Dependant>, ReplayError<H::Error>> {
+    let on = reversal.target;
+    let keys = history.with_row(on, |row| row.ops(PartTag::Ops).ok().flatten().map(|ops| touched(&ops)))?;
+    let keys = keys.ok_or(ReplayError::Withheld(on))?;
+    let mut found = Vec::new();
+    for (key, only_adds) in keys {
+        let later = history.rows_of_key(&key)?;
+        for row in later.into_iter().filter(|row| *row > on && !wanted.contains(row)) {
+            let cancels = governance.target_of(row).is_some_and(|target| target > on);
+            if cancels || governance.undone_by(row).is_some() {
+                continue;
+            }
+            let builds = history.with_row(row, |row| {
+                let ops = row.ops(PartTag::Ops).ok().flatten().unwrap_or_default();
+                let adds = touched(&ops).get(&key).copied().unwrap_or(false);
+                row.landing.outcome == Outcome::Applied && !(only_adds && adds)
+            })?;
+            if builds {
+                found.push(Dependant { on, row, key: key.clone() });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The rows that the newest rollback in force took back together: the rows to take back for a redo.
+pub fn newest_rollback<H: History>(
+    history: &H,
+    governance: &Governance,
+    rollbacks: &[u64],
+) -> Result<Vec<u64>, ReplayError<H::Error>> {
+    let in_force =
+        |row: &&u64| governance.target_of(**row).is_some() && governance.undone_by(**row).is_none();
+    let Some(newest) = rollbacks.iter().rev().find(in_force) else { return Ok(Vec::new()) };
+    let (index, count) =
+        history.with_row(*newest, |row| (u64::from(row.landing.index), u64::from(row.landing.count)))?;
+    let first = newest.saturating_sub(index);
+    let submission = first..first.saturating_add(count);
+    Ok(rollbacks.iter().filter(|row| submission.contains(row)).filter(in_force).copied().collect())
+}

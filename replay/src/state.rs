@@ -1,0 +1,101 @@
+//! The state at a row: the applied rows up to it, carried out from the first.
+
+use crate::history::{History, ReplayError};
+use counterfoil_format::Hash;
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::part::PartTag;
+use counterfoil_format::row::Row;
+use counterfoil_format::state::state_digest;
+use counterfoil_rules::apply::apply;
+use counterfoil_rules::state::{Leaf, State};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ops::{Bound, ControlFlow};
+
+/// What a key holds, and the row that set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it holds.
+    pub leaf: Leaf,
+    /// The row that set it.
+    pub row: u64,
+}
+
+/// The state at some moment, sorted by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PastState {
+    held: BTreeMap<String, Held>,
+}
+
+impl PastState {
+    /// What a key holds.
+    pub fn get(&self, key: &str) -> Option<&Held> {
+        self.held.get(key)
+    }
+
+    /// Keys and what they hold, ascending, from the first that begins with the prefix.
+    pub fn with_prefix<'s>(&'s self, prefix: &'s str) -> impl Iterator<Item = (&'s str, &'s Held)> + 's {
+        let from = self.held.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        from.take_while(move |(key, _)| key.starts_with(prefix)).map(|(key, held)| (key.as_str(), held))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The state digest.
+    pub fn digest(&self) -> Hash {
+        state_digest(self.held.iter().map(|(key, held)| (key.as_str(), held.leaf.content())))
+    }
+
+    /// Carries out an applied row; others change nothing.
+    pub fn absorb<E>(&mut self, row: &Row<'_>) -> Result<(), ReplayError<E>> {
+        let seq = row.landing.seq;
+        if row.landing.outcome != Outcome::Applied || row.part(PartTag::Ops).is_none() {
+            return Ok(());
+        }
+        let impossible = |reason: String| ReplayError::Impossible { row: seq, reason };
+        let ops = row.ops(PartTag::Ops).map_err(|error| impossible(error.to_string()))?;
+        let ops = ops.ok_or(ReplayError::Withheld(seq))?;
+        let Ok(result) = apply(self, &ops, true);
+        let applied = result.map_err(|reason| impossible(reason.to_string()))?;
+        for (key, leaf) in applied.into_changes() {
+            match leaf {
+                Some(leaf) => drop(self.held.insert(key.into_owned(), Held { leaf, row: seq })),
+                None => drop(self.held.remove(key.as_ref())),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State for PastState {
+    type Error = Infallible;
+
+    fn leaf(&self, key: &str) -> Result<Option<Leaf>, Infallible> {
+        Ok(self.get(key).map(|held| held.leaf.clone()))
+    }
+}
+
+/// The state after the first `size` rows.
+pub fn state_after<H: History>(history: &H, size: u64) -> Result<PastState, ReplayError<H::Error>> {
+    if size > history.size() {
+        return Err(ReplayError::NoSuchRow { row: size.saturating_sub(1), size: history.size() });
+    }
+    let mut state = PastState::default();
+    let mut failed = None;
+    history.scan(0..size, |row| match state.absorb(row) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(state), Err)
+}
