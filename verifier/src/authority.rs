@@ -1,0 +1,257 @@
+//! Who may write what, as the rows so far have it: the keys, and which rows are taken back.
+//!
+//! Rows are taken in one by one, in order. A submission's author is looked up before its rows take effect.
+
+use crate::check::CheckId;
+use crate::facts::{Part, RowFacts};
+use crate::signatures::{Job, Signed};
+use crate::tally::{Place, Tally};
+use counterfoil_format::Hash;
+use counterfoil_format::body::Body;
+use counterfoil_format::group::Seal;
+use counterfoil_format::intent::{INTENT_VERSION, IntentHead, KeyId, Kind, Mode, Tier};
+use counterfoil_format::key::PublicKey;
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::submission::SignedSubmission;
+use counterfoil_rules::governance::{Governance, GovernanceError};
+use counterfoil_rules::keyring::{Enrolled, KeyError};
+
+const NO_GENESIS: &str = "the keys are not known: row 0, which names the first ones, is not here";
+const BAD_GENESIS: &str = "the keys are not known: row 0, which names the first ones, cannot be read";
+const DOUBT: &str = "; the key may have changed in the rows that are missing or cannot be read before it";
+const LOST_KEY: &str = "its key may have been enrolled by rows that are missing or cannot be read";
+
+/// The keys as they stand at a row, and the submission being taken in.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    governance: Option<Governance>,
+    origin: Option<String>,
+    /// What the signatures name as the ledger: by the segments, else by row 0.
+    ledger_id: Option<Hash>,
+    /// The intent hash of row 0.
+    genesis: Option<Hash>,
+    unknown: &'static str,
+    lost: bool,
+    rollbacks: bool,
+    signer: Signer,
+    /// The last author and kind that were let through; holds until keys change.
+    cleared: Option<(KeyId, Kind)>,
+}
+
+/// The author of a submission.
+#[derive(Debug, Clone, Default)]
+struct Signer {
+    id: Option<KeyId>,
+    key: Option<PublicKey>,
+    first: u64,
+    refused: bool,
+}
+
+impl Authority {
+    /// Before the first row. `ledger_id` is what the segments say; `rollbacks` asks for the part of V17 that is about
+    /// which rows are taken back already.
+    pub fn new(ledger_id: Option<Hash>, rollbacks: bool) -> Self {
+        Authority {
+            governance: None,
+            origin: None,
+            ledger_id,
+            genesis: None,
+            unknown: NO_GENESIS,
+            lost: false,
+            rollbacks,
+            signer: Signer::default(),
+            cleared: None,
+        }
+    }
+
+    /// What governs, once row 0 was read.
+    pub fn governance(&self) -> Option<&Governance> {
+        self.governance.as_ref()
+    }
+
+    /// The ledger's name, by row 0.
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// The ledger's id as row 0 gives it.
+    pub fn genesis(&self) -> Option<Hash> {
+        self.genesis
+    }
+
+    /// The ledger's id as it is used for signatures.
+    pub fn ledger_id(&self) -> Option<Hash> {
+        self.ledger_id
+    }
+
+    /// Why keys are not known.
+    pub fn unknown(&self) -> &'static str {
+        self.unknown
+    }
+
+    /// Rows are missing: keys may have changed unseen.
+    pub fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// A row, or a group that begins with it, cannot be read.
+    pub fn unreadable(&mut self, seq: u64) {
+        self.lost = true;
+        if seq == 0 && self.governance.is_none() {
+            self.unknown = BAD_GENESIS;
+        }
+    }
+
+    /// A submission begins.
+    pub fn begin(&mut self, first: u64) {
+        self.signer = Signer { first, ..Signer::default() };
+    }
+
+    /// The next row of the submission.
+    pub fn row(&mut self, row: &RowFacts, file: u32, arena: &[u8], tally: &mut Tally) {
+        let place = Place { seq: row.seq, file, offset: row.offset };
+        let founding = row.seq == 0 && self.genesis.is_none();
+        if founding {
+            self.found(row, arena, place, tally);
+        }
+        self.admit(row, place, tally);
+        if !founding {
+            self.take_in(row, arena, place, tally);
+        }
+    }
+
+    /// Row 0: it names the first keys, and its intent hash is the ledger's id.
+    fn found(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
+        self.genesis = Some(row.intent);
+        let id = *self.ledger_id.get_or_insert(row.intent);
+        if id != row.intent {
+            let message = format!("the segments name ledger {id}, which row 0 does not hash to");
+            tally.fault(CheckId::V01, place, Some(0), message);
+        }
+        self.unknown = BAD_GENESIS;
+        let body = row.body.bytes(arena).and_then(|bytes| Body::decode(row.kind, bytes).ok());
+        let founded = match &body {
+            Some(Body::Genesis(genesis)) => {
+                self.origin = Some(genesis.origin.to_owned());
+                Governance::from_genesis(genesis)
+            }
+            None if matches!(row.body, Part::Closed) && row.kind == Kind::Genesis => return,
+            _ => Err(GovernanceError::Genesis),
+        };
+        match founded {
+            Ok(governance) => self.governance = Some(governance),
+            Err(error) => tally.fault(CheckId::V09, place, Some(0), error.to_string()),
+        }
+    }
+
+    /// V09 of one row: the same author as the rest of the submission, who may write it now.
+    fn admit(&mut self, row: &RowFacts, place: Place, tally: &mut Tally) {
+        let Some(governance) = &self.governance else { return };
+        let signer = &mut self.signer;
+        match signer.id {
+            Some(id) if id != row.author => {
+                let message = format!("its author {} is not {id}, who signs the submission", row.author);
+                tally.fault(CheckId::V09, place, Some(row.seq), message);
+                return;
+            }
+            Some(_) => {}
+            None => {
+                signer.id = Some(row.author);
+                signer.key = governance.keys.get(&row.author).map(|enrolled| enrolled.key.clone());
+            }
+        }
+        if self.cleared == Some((row.author, row.kind)) {
+            return;
+        }
+        match governance.keys.authorise(&asked(row)) {
+            Ok(_) => self.cleared = Some((row.author, row.kind)),
+            Err(KeyError::Unknown(_)) if self.lost => {}
+            Err(_) if signer.refused => {}
+            Err(error) => {
+                signer.refused = true;
+                tally.fault(CheckId::V09, place, Some(row.seq), error.to_string());
+            }
+        }
+    }
+
+    fn take_in(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
+        let applied = row.outcome == Outcome::Applied;
+        if matches!(row.body, Part::Closed) && applied && row.kind != Kind::Rollback {
+            self.lost = true;
+        }
+        if self.governance.is_none() && self.rollbacks && row.kind == Kind::Rollback {
+            tally.skip(CheckId::V17, row.seq, self.unknown);
+        }
+        let Some(bytes) = row.body.bytes(arena) else { return };
+        let (Some(governance), Ok(body)) = (&mut self.governance, Body::decode(row.kind, bytes)) else {
+            return;
+        };
+        let result = match row.outcome {
+            Outcome::Applied => {
+                self.cleared = None;
+                governance.take_in(&body, row.seq)
+            }
+            Outcome::DryRun => governance.check(&body, row.seq),
+            Outcome::Review => Ok(()),
+        };
+        let (check, asked) = match result {
+            Ok(()) => return,
+            Err(GovernanceError::Key(_) | GovernanceError::Genesis) => (CheckId::V09, true),
+            Err(GovernanceError::AlreadyUndone { .. } | GovernanceError::NotBefore(_)) => {
+                (CheckId::V17, self.rollbacks)
+            }
+            // Whether the switch could go to this holder belongs to V18.
+            Err(GovernanceError::Holder(_)) => return,
+        };
+        if asked && let Err(error) = result {
+            tally.fault(check, place, Some(row.seq), error.to_string());
+        }
+    }
+
+    /// The submission ends: the signature that is left to check, when its key is known.
+    pub fn end(&mut self, place: Place, submission: &SignedSubmission, tally: &mut Tally) -> Option<Job> {
+        let (first, count) = (self.signer.first, u64::from(submission.count));
+        match (&self.signer.key, self.signer.id, self.ledger_id) {
+            (Some(key), _, Some(ledger_id)) => {
+                let what = Signed::Submission { ledger_id, submission: *submission };
+                let last = first.saturating_add(count).saturating_sub(1);
+                return Some(Job { key: key.clone(), place, last, what });
+            }
+            _ if self.governance.is_none() => tally.skip(CheckId::V09, first, self.unknown),
+            (None, Some(_), _) if !self.signer.refused => tally.skip(CheckId::V09, first, LOST_KEY),
+            (_, None, _) => tally.skip(CheckId::V09, first, "none of its rows can be read"),
+            _ => {}
+        }
+        None
+    }
+
+    /// A group ends with its seal over the tree of `size` rows.
+    pub fn seal(&self, place: Place, size: u64, seal: &Seal, tally: &mut Tally) -> Option<Job> {
+        let (Some(governance), Some(origin)) = (&self.governance, &self.origin) else {
+            tally.skip(CheckId::V10, place.seq, self.unknown);
+            return None;
+        };
+        let doubt = if self.lost { DOUBT } else { "" };
+        let Some(Enrolled { key, .. }) = governance.keys.sealing() else {
+            let message = format!("no ledger key is in force at the end of the group{doubt}");
+            tally.fault(CheckId::V10, place, Some(size.saturating_sub(1)), message);
+            return None;
+        };
+        Some(Job::seal(key, place, origin, size, &seal.root, seal.signature, doubt))
+    }
+}
+
+/// A head that asks for no more than the right to write such a row.
+fn asked(row: &RowFacts) -> IntentHead<'static> {
+    IntentHead {
+        version: INTENT_VERSION,
+        id: row.id,
+        kind: row.kind,
+        author: row.author,
+        action: "",
+        tier: Tier::Unstated,
+        mode: Mode::Live,
+        authored_at: 0,
+        parts: 0,
+    }
+}
