@@ -8,10 +8,12 @@ use counterfoil_tests::accepted::accepted;
 use counterfoil_tests::broken::broken;
 use counterfoil_tests::case::{Case, Expected};
 use counterfoil_tests::lawless::lawless;
+use counterfoil_verifier::{Options, Status, verify, verify_sequential};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors")
@@ -64,6 +66,22 @@ fn files() -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
+/// Writes the files anew when that was asked for, once and before anything reads them.
+static BLESSED: LazyLock<()> = LazyLock::new(|| {
+    if std::env::var_os("COUNTERFOIL_BLESS").is_none_or(|value| value != "1") {
+        return;
+    }
+    let dir = folder();
+    for kind in ["accept", "reject"] {
+        fs::remove_dir_all(dir.join(kind)).ok();
+    }
+    for (path, bytes) in files() {
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+});
+
 fn stored(dir: &Path, below: &Path, found: &mut BTreeSet<PathBuf>) {
     for entry in fs::read_dir(dir.join(below)).into_iter().flatten() {
         let entry = entry.unwrap();
@@ -79,16 +97,7 @@ fn stored(dir: &Path, below: &Path, found: &mut BTreeSet<PathBuf>) {
 fn the_files_are_what_the_forge_makes() {
     let dir = folder();
     let made = files();
-    if std::env::var_os("COUNTERFOIL_BLESS").is_some_and(|value| value == "1") {
-        for kind in ["accept", "reject"] {
-            fs::remove_dir_all(dir.join(kind)).ok();
-        }
-        for (path, bytes) in &made {
-            let path = dir.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-    }
+    LazyLock::force(&BLESSED);
     for (path, bytes) in &made {
         let found = fs::read(dir.join(path)).unwrap_or_default();
         assert!(
@@ -103,4 +112,48 @@ fn the_files_are_what_the_forge_makes() {
     stored(&dir, Path::new("reject"), &mut found);
     let extra: Vec<_> = found.iter().filter(|path| !made.contains_key(*path)).collect();
     assert!(extra.is_empty(), "no case makes {extra:?}");
+}
+
+/// What `expect.json` hands to the verifier beside the ledger.
+fn options(case: &Path, expected: &Value) -> Options {
+    let pins = expected["pins"].as_object().unwrap().iter();
+    let kept = expected["checkpoints"].as_array().unwrap().iter();
+    Options {
+        pins: pins
+            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap()).parse().unwrap())
+            .collect(),
+        checkpoints: kept.map(|path| case.join(path.as_str().unwrap())).collect(),
+        ..Options::default()
+    }
+}
+
+/// Every verifier on the files as they are stored: reference and fast path, on 1, 2 and 4 threads.
+#[test]
+fn every_verdict_is_the_expected_one() {
+    LazyLock::force(&BLESSED);
+    let mut wrong = Vec::new();
+    for (path, _) in cases() {
+        let case = folder().join(&path);
+        let expected: Value = serde_json::from_slice(&fs::read(case.join("expect.json")).unwrap()).unwrap();
+        let mut options = options(&case, &expected);
+        let reference = verify_sequential(&case, &options, &|_, _| {}).unwrap();
+        for threads in [1, 2, 4] {
+            options.threads = Some(threads);
+            let fast = verify(&case, &options, &|_, _| {}).unwrap();
+            assert_eq!(fast, reference, "{} on {threads} threads", path.display());
+        }
+        let failed = reference.checks.iter().filter(|(_, check)| check.status == Status::Failed);
+        let checks: Vec<&str> = failed.map(|(id, _)| id.name()).collect();
+        let found = json!([reference.verdict.name(), reference.verdict.exit_code(), checks]);
+        if found != json!([expected["verdict"], expected["exit"], expected["checks"]]) {
+            let messages: Vec<_> =
+                reference.findings.iter().map(|it| (it.check.name(), it.row, &it.message)).collect();
+            wrong.push(format!(
+                "{}: found {found}, expected {}; {messages:?}",
+                path.display(),
+                expected["checks"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

@@ -6,11 +6,11 @@ use crate::case::{Case, Expected};
 use crate::draft::{ChangeDraft, Draft, EXECUTOR, Edit, Group, LEDGER, OPERATOR, OWNER, Submission};
 use crate::forge::{EPOCH, Forge};
 use crate::founding::Founding;
-use crate::output::{Ledger, Sink, fix_checksums, groups, rows};
+use crate::output::{Ledger, Sink, fix_checksums, groups, rows, set_body_checksum};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange};
 use counterfoil_format::frame::SEGMENT_HEADER_BYTES;
-use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
+use counterfoil_format::group::SEAL_BYTES;
 use counterfoil_format::key::SignatureBytes;
 use counterfoil_format::landing::Landing;
 use counterfoil_format::ops::Guard;
@@ -62,9 +62,9 @@ fn patched(seed: u64, patch: impl FnOnce(&mut Vec<u8>)) -> Ledger {
 
 fn frames() -> Vec<Case> {
     let case = |name, why, ledger, checks| Case::new(name, why, ledger, Expected::Broken(checks));
-    let mut body_bit = around_row(201, |draft| draft);
-    let last = groups(&body_bit.segments[0].1).pop().unwrap();
-    body_bit.segments[0].1[last.start + GROUP_HEADER_BYTES + 40] ^= 1;
+    let mut body_checksum = around_row(201, |draft| draft);
+    let group = groups(&body_checksum.segments[0].1)[3].clone();
+    set_body_checksum(&mut body_checksum.segments[0].1, &group, 0);
 
     let mut cut = around_row(202, |draft| draft);
     let length = cut.segments[0].1.len();
@@ -87,10 +87,25 @@ fn frames() -> Vec<Case> {
     fix_checksums(&mut other.segments[1].1);
 
     vec![
-        case("v01-body-checksum", "A bit of the last group is flipped.", body_bit, &["V01", "V12"]),
+        case(
+            "v01-body-checksum",
+            "A group's body has another checksum than its header says.",
+            body_checksum,
+            &["V01"],
+        ),
         case("v01-cut", "The file ends in the middle of the last group.", cut, &["V01", "V12"]),
-        case("v01-missing-segment", "The second of three segments is missing.", missing, &["V01", "V12"]),
-        case("v01-header-checksum", "A bit of the segment header's salt is flipped.", header_bit, &["V01"]),
+        case(
+            "v01-missing-segment",
+            "The second of three segments is missing.",
+            missing,
+            &["V01", "V03", "V07"],
+        ),
+        case(
+            "v01-header-checksum",
+            "A bit of the segment header's salt is flipped.",
+            header_bit,
+            &["V01", "V12"],
+        ),
         case(
             "v01-magic",
             "The segment begins with other magic bytes.",
@@ -100,13 +115,6 @@ fn frames() -> Vec<Case> {
         case("v01-leftover", "Bytes that are no group follow the last group.", leftover, &["V01"]),
         case("v01-misnamed", "A segment's file name is not its first row.", misnamed, &["V01"]),
         case("v01-foreign-segment", "A segment names another ledger's id.", other, &["V01"]),
-        case(
-            "v01-segment-previous",
-            "The segment header names another row hash before its first row.",
-            patched(209, |bytes| bytes[72] ^= 1),
-            &["V01"],
-        ),
-        case("v01-padding", "The padding of a group is not zero.", around_padding(210), &["V01"]),
         case(
             "v01-durable-upto",
             "A group says that bytes behind its own beginning were on disk.",
@@ -141,7 +149,9 @@ fn encodings() -> Vec<Case> {
     let case = |name, why, seed, fault: fn(Draft) -> Draft| {
         Case::new(name, why, around_row(seed, fault), Expected::Broken(&["V02"]))
     };
+    let why = "The padding of a group is not zero.";
     vec![
+        Case::new("v02-padding", why, around_padding(210), Expected::Broken(&["V02"])),
         case(
             "v02-long-varint",
             "A landing's row number is written in two bytes where one will do.",
@@ -158,9 +168,12 @@ fn encodings() -> Vec<Case> {
             edit_head_bytes: edited(|bytes| bytes.push(0)),
             ..draft
         }),
-        case("v02-trailing-in-record", "A byte is left over behind a row record's hash.", 222, |draft| {
-            Draft { edit_record: edited(|bytes| bytes.push(0)), ..draft }
-        }),
+        case(
+            "v02-trailing-in-record",
+            "A byte is left over in a row record before its hash.",
+            222,
+            |draft| Draft { edit_record: edited(|bytes| bytes.insert(bytes.len() - 32, 0)), ..draft },
+        ),
         case("v02-unsorted-map", "The keys of a map do not ascend.", 223, |draft| {
             let map = [7, 2, 1, b'b', 0, 1, b'a', 0];
             draft.content(PartTag::Context, [&[0, 8][..], &map].concat())
@@ -195,7 +208,17 @@ fn numbers() -> Vec<Case> {
         case(
             "v03-group-gap",
             "A group header says a later row number than its rows.",
-            around(231, |_| Group { first_seq: Some(9), ..Group::new(vec![Submission::new(vec![put(3)])]) }),
+            around(231, |_| Group {
+                first_seq: Some(9),
+                size: Some(10),
+                ..Group::new(vec![Submission::new(vec![put(3)])])
+            }),
+            &["V03"],
+        ),
+        case(
+            "v03-index",
+            "A row says another place in its submission than it has.",
+            around_row(233, |draft| draft.landing(|it| it.index = 0)),
             &["V03"],
         ),
         case(
@@ -236,6 +259,12 @@ fn hashes() -> Vec<Case> {
             &["V06", "V07"],
         ),
         case("v07-chain", "A row is chained to another row than the one before it.", last_in_chain, &["V07"]),
+        case(
+            "v07-segment-previous",
+            "The segment header names another row hash before its first row.",
+            patched(209, |bytes| bytes[72] ^= 1),
+            &["V07"],
+        ),
         case(
             "v07-stored-hash",
             "The stored hash of a row is not its hash; what follows is chained to it.",
@@ -284,10 +313,6 @@ fn authors() -> Vec<Case> {
         case("v09-zero-signature", "The signature is 64 zero bytes.", 256, |_| {
             let signature = Some(SignatureBytes([0; 64]));
             Group::new(vec![Submission { signature, ..Submission::new(vec![put(3)]) }])
-        }),
-        case("v09-index", "A row says another place in its submission.", 257, |_| {
-            let landing = |it: &mut Landing| it.index = 0;
-            Group::new(vec![Submission::new(vec![put(3), put(4).landing(landing)])])
         }),
         case("v09-self-granted", "A key row is written by the executor.", 258, |forge| {
             let second = forge.new_key();

@@ -180,10 +180,16 @@ pub fn fix_checksums(segment: &mut [u8]) {
     segment[12..16].copy_from_slice(&header.to_le_bytes());
     let salt = crc32c::crc32c(&segment[24..40]);
     for group in groups(segment) {
-        let group = &mut segment[group];
-        let body = crc32c::crc32c_append(salt, &group[GROUP_HEADER_BYTES..]);
-        group[64..68].copy_from_slice(&body.to_le_bytes());
-        let header = crc32c::crc32c_append(salt, &group[..68]);
-        group[68..72].copy_from_slice(&header.to_le_bytes());
+        let body = crc32c::crc32c_append(salt, &segment[group.start + GROUP_HEADER_BYTES..group.end]);
+        set_body_checksum(segment, &group, body);
     }
+}
+
+/// Sets a group's body checksum, and puts that of its header right.
+pub fn set_body_checksum(segment: &mut [u8], group: &Range<usize>, body: u32) {
+    let salt = crc32c::crc32c(&segment[24..40]);
+    let group = &mut segment[group.clone()];
+    group[64..68].copy_from_slice(&body.to_le_bytes());
+    let header = crc32c::crc32c_append(salt, &group[..68]);
+    group[68..72].copy_from_slice(&header.to_le_bytes());
 }
