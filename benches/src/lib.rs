@@ -1,1 +1,5 @@
-//! Benchmarks of the crates of Counterfoil.
+//! What the benchmarks of Counterfoil measure on.
+
+#![allow(clippy::indexing_slicing, reason = "a bench that fails may panic")]
+
+pub mod shop;

@@ -11,6 +11,7 @@ use crate::log::Log;
 use crate::queue::{Answer, Queue};
 use crate::rebuild::{memory_index, open_current};
 use crate::secret::Signer;
+use crate::tiles::Tiles;
 use crate::writer::{Writer, create_segment};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, PolicyBody};
@@ -214,6 +215,8 @@ impl Ledger {
         let watermark = Watermark { rows: head.size, last_hash: head.row_hash };
         // An index that fails here is rebuilt by the next open.
         let _ = core.current.flush(watermark);
+        // Tiles that are missing are made when a proof needs them.
+        let _ = Tiles::of(&self.log).catch_up();
         core.writer.write_checkpoint()
     }
 }

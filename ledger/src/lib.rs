@@ -68,6 +68,7 @@ mod scan;
 mod secret;
 mod segment;
 mod side;
+mod tiles;
 mod writer;
 
 pub use batch::Receipt;
@@ -79,3 +80,4 @@ pub use ledger::{Ledger, now};
 pub use log::{Head, Log};
 pub use secret::{SecretError, SecretKey, Signer};
 pub use segment::StoredRow;
+pub use tiles::{ProveError, Tiles};
