@@ -1,1 +1,104 @@
-fn main() {}
+//! The command line of Counterfoil: one file per subcommand, each of which parses, calls and prints.
+//!
+//! Beside them stand the pieces that several subcommands use: where the ledger and its keys lie ([`place`], [`keys`]),
+//! rows and values as JSON ([`row_json`], [`json`]), times ([`time`]), tables for people ([`table`]), questions
+//! ([`confirm`]) and exit statuses ([`exit`]).
+
+mod append;
+mod confirm;
+mod decision;
+mod exit;
+mod history;
+mod init;
+mod json;
+mod keys;
+mod log;
+mod names;
+mod place;
+mod row_json;
+mod show;
+mod status;
+mod table;
+mod time;
+
+use clap::{Parser, Subcommand};
+use place::Place;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A book of decisions that nobody can rewrite, with the operation that takes each one back.
+#[derive(Parser)]
+#[command(name = "counterfoil", version, max_term_width = 100, after_help = HELP)]
+struct Cli {
+    /// The ledger's directory
+    #[arg(short, long, global = true, env = "COUNTERFOIL_LEDGER", value_name = "DIR")]
+    ledger: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const HELP: &str = "\
+Begin:
+  counterfoil init shop --origin example.com/shop
+  export COUNTERFOIL_LEDGER=shop
+  echo '{\"action\":\"SET_PRICE\",\"mode\":\"live\",\"ops\":[{\"put\":{\"key\":\"price/sku-1\",\"value\":19.90}}]}' \\
+    | counterfoil append
+  counterfoil log
+
+Exit status:
+  0  done
+  1  refused, or it failed; what landed before is said
+  2  usage, a file that cannot be read or written, or no ledger there
+  `verify` has statuses of its own; see its help.
+
+Environment:
+  COUNTERFOIL_LEDGER   the ledger's directory, instead of -l
+  COUNTERFOIL_KEY_DIR  where the secret keys lie, instead of the ledger's directory keys/";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Begin a ledger: make its keys and its first rows
+    Init(init::Args),
+    /// Land decisions, read as JSON lines
+    Append(append::Args),
+    /// List rows
+    Log(log::Args),
+    /// Show one row: who, why, on what evidence, and how to take it back
+    Show(show::Args),
+    /// List the values a key has held, with the rows that set them
+    History(history::Args),
+    /// Say what the ledger is and where it stands
+    Status(status::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = run(cli, &mut out).and_then(|status| {
+        out.flush()?;
+        Ok(status)
+    });
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            // What was printed before the error belongs before it.
+            let flushed = out.flush();
+            exit::report(&error, flushed.is_err())
+        }
+    }
+}
+
+/// Runs the command; yields the exit status.
+fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
+    let place = || Place::find(cli.ledger.as_deref());
+    match cli.command {
+        Command::Init(args) => init::run(&args, out)?,
+        Command::Append(args) => append::run(&args, &place()?, out)?,
+        Command::Log(args) => log::run(&args, &place()?, out)?,
+        Command::Show(args) => show::run(&args, &place()?, out)?,
+        Command::History(args) => history::run(&args, &place()?, out)?,
+        Command::Status(args) => status::run(&args, &place()?, out)?,
+    }
+    Ok(exit::DONE)
+}

@@ -11,13 +11,15 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Keys in `fresh` at which it is handed over, when the thread is free.
-const HAND_OVER: usize = 16_384;
+const HAND_OVER: usize = 65_536;
 /// Keys in `fresh` at which the writer waits for the thread.
 const FULL: usize = 262_144;
-/// Rows behind the index at which `fresh` is handed over however few keys it has, so that a restart is short.
-const LAG_ROWS: u64 = 131_072;
+/// How long changes wait before they are handed over however few they are. Keys that change often are written once
+/// in that time, not once a row.
+const LAG: Duration = Duration::from_secs(5);
 
 /// A key's change: what it holds now, and the row that changed it.
 type Change = (Option<Leaf>, u64);
@@ -36,12 +38,12 @@ pub(crate) struct Current {
     jobs: Option<SyncSender<Job>>,
     done: Receiver<Result<(), String>>,
     worker: Option<JoinHandle<()>>,
-    handed_over: u64,
+    handed_over: Instant,
 }
 
 impl Current {
-    /// Over an index that covers this many rows. Fails when there is no thread to be had.
-    pub fn over(index: Arc<dyn StateIndex>, rows: u64) -> std::io::Result<Self> {
+    /// Over an index. Fails when there is no thread to be had.
+    pub fn over(index: Arc<dyn StateIndex>) -> std::io::Result<Self> {
         let index = Arc::new(RwLock::new(index));
         let (jobs, inbox) = sync_channel::<Job>(1);
         let (outbox, done) = sync_channel(1);
@@ -56,7 +58,15 @@ impl Current {
         };
         let worker = std::thread::Builder::new().name("state-index".into()).spawn(work)?;
         let (fresh, behind) = (HashMap::new(), None);
-        Ok(Current { fresh, behind, index, jobs: Some(jobs), done, worker: Some(worker), handed_over: rows })
+        Ok(Current {
+            fresh,
+            behind,
+            index,
+            jobs: Some(jobs),
+            done,
+            worker: Some(worker),
+            handed_over: Instant::now(),
+        })
     }
 
     /// What a key holds, and the row that set it.
@@ -88,8 +98,7 @@ impl Current {
                 Err(_) => return Ok(()),
             }
         }
-        let lag = watermark.rows.saturating_sub(self.handed_over);
-        if self.fresh.len() < HAND_OVER && lag < LAG_ROWS {
+        if self.fresh.len() < HAND_OVER && self.handed_over.elapsed() < LAG {
             return Ok(());
         }
         self.wait()?;
@@ -105,7 +114,7 @@ impl Current {
 
     fn send(&mut self, watermark: Watermark) -> Result<(), String> {
         let changes = Arc::new(std::mem::take(&mut self.fresh));
-        self.handed_over = watermark.rows;
+        self.handed_over = Instant::now();
         self.behind = Some(changes.clone());
         let sent = self.jobs.as_ref().map(|jobs| jobs.send(Job { changes, watermark }));
         match sent {

@@ -85,12 +85,11 @@ pub(crate) fn open_current(
 ) -> Result<Current, ReadError> {
     let (index, rows) = fitting(log, index, notices)?;
     let file = |error| ReadError::Index(format!("no thread for it: {error}"));
-    let mut current = Current::over(index, rows).map_err(file)?;
-    let size = log.head().size;
-    if let Err(error) = absorb_rows(log, rows..size, &mut current) {
+    let mut current = Current::over(index).map_err(file)?;
+    if let Err(error) = absorb_rows(log, rows..log.head().size, &mut current) {
         notices.push(format!("the state index failed and is kept in memory: {error}"));
         drop(current);
-        current = Current::over(Arc::new(memory_index(log)?), size).map_err(file)?;
+        current = Current::over(Arc::new(memory_index(log)?)).map_err(file)?;
     }
     Ok(current)
 }
