@@ -1,0 +1,80 @@
+"""What the auditor knows beforehand: pins, and checkpoints kept elsewhere (sections 15 and 30)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import note
+from encoding import Malformed
+from ledger import Ledger
+from report import Place
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Ledger id, owner key, and name and key of a ledger key that has sealed."""
+
+    ledger_id: bytes | None = None
+    owner: bytes | None = None
+    vkey: tuple[str, bytes] | None = None
+
+
+def compare_pins(ledger: Ledger, pins: Pins) -> None:
+    """Compares a ledger with what is pinned (V11)."""
+    report = ledger.report
+    if pins.ledger_id is not None:
+        if ledger.ledger_id is None:
+            report.skip("V11", "the ledger id is not known")
+        else:
+            report.judge("V11", ledger.ledger_id == pins.ledger_id, "another ledger id is pinned")
+    genesis = ledger.genesis
+    if genesis is None:
+        if pins.owner is not None or pins.vkey is not None:
+            report.skip("V11", "the first keys are not known")
+        return
+    if pins.owner is not None:
+        report.judge("V11", genesis.owner == pins.owner, "another owner is pinned")
+    if pins.vkey is not None:
+        sealers = {boundary.key for boundary in ledger.boundaries.values()}
+        fits = pins.vkey[0] == genesis.origin and pins.vkey[1] in sealers
+        report.judge("V11", fits, "the pinned ledger key never sealed here")
+
+
+def compare_checkpoint(ledger: Ledger, name: str, data: bytes) -> None:
+    """Checks that a checkpoint lies on the history of a ledger (V12)."""
+    report, place = ledger.report, Place(None, name)
+    try:
+        checkpoint = note.read_checkpoint(data)
+        known = _lies_on(ledger, checkpoint)
+    except (Malformed, _Elsewhere) as error:
+        report.judge("V12", False, f"checkpoint: {error}", place)
+        return
+    report.ran.add("V12")
+    if not known:
+        report.skip("V12", "root or ledger key at its size is not known", place)
+
+
+class _Elsewhere(Exception):
+    """A checkpoint that does not lie on this history."""
+
+
+def _lies_on(ledger: Ledger, checkpoint: note.Checkpoint) -> bool:
+    """Refuses a checkpoint of another history; False when the history is not known well enough."""
+    if checkpoint.size > ledger.next:
+        raise _Elsewhere(f"it covers {checkpoint.size} rows, here are {ledger.next}")
+    if ledger.genesis is None:
+        return False
+    if checkpoint.origin != ledger.genesis.origin:
+        raise _Elsewhere(f"its origin is {checkpoint.origin}")
+    boundary = ledger.boundaries.get(checkpoint.size)
+    if boundary is None:
+        if ledger.gap is not None and checkpoint.size > ledger.gap:
+            return False
+        raise _Elsewhere(f"no group ends at {checkpoint.size} rows")
+    if boundary.root is None or boundary.key is None:
+        return False
+    if boundary.root != checkpoint.root:
+        raise _Elsewhere(f"it has another root at {checkpoint.size} rows")
+    if not checkpoint.note.signed_by(checkpoint.origin, boundary.key):
+        raise _Elsewhere("it is not signed by the ledger key in force there")
+    return True

@@ -1,0 +1,98 @@
+"""The keys of a ledger: who is enrolled, since when, until when (FORMAT.md, section 20)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import curve
+import parts
+from digest import key_id
+
+OWNER, PLANNER, JUDGE, EXECUTOR, OPERATOR, LEDGER = (1 << number for number in range(6))
+
+#: The roles of which a writer needs one, by kind of row.
+WRITERS = {
+    parts.GENESIS: OWNER,
+    parts.KEY: OWNER,
+    parts.POLICY: OWNER,
+    parts.DECISION: EXECUTOR,
+    parts.READING: EXECUTOR | PLANNER | JUDGE | OPERATOR,
+    parts.KILL_SWITCH: OPERATOR | OWNER,
+    parts.ROLLBACK_ROW: OPERATOR,
+    parts.OUTCOME: EXECUTOR | OPERATOR,
+    parts.SNAPSHOT: OPERATOR | OWNER,
+    parts.ERASURE: OWNER,
+    parts.CALIBRATION: OPERATOR | OWNER,
+}
+
+
+@dataclass
+class Key:
+    """An enrolled key; it may sign the rows above `since`, up to and including `until`."""
+
+    public: bytes
+    roles: int
+    since: int
+    until: int | None = None
+
+    def lives_at(self, row: int) -> bool:
+        """Whether the key is living at a row."""
+        return self.since < row and (self.until is None or row <= self.until)
+
+
+class Keyring:
+    """Every key that was ever enrolled, by id, in the order of enrolment."""
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, Key] = {}
+
+    def found(self, genesis: parts.Genesis) -> str | None:
+        """Enrols the first two keys; says why not when they may not be."""
+        if genesis.owner == genesis.ledger:
+            return "owner and ledger are one key"
+        # The owner signs row 0 itself; the ledger key first lives behind it.
+        for public, role, since in ((genesis.owner, OWNER, -1), (genesis.ledger, LEDGER, 0)):
+            refusal = self._enrol(public, role, since)
+            if refusal:
+                return refusal
+        return None
+
+    def refusal(self, change: parts.KeyChange, row: int) -> str | None:
+        """Why a change at a row does not go through; None when it does."""
+        if isinstance(change, parts.Grant):
+            return self._enrolment_refusal(change.key)
+        old = self._keys.get(change.old if isinstance(change, parts.Rotate) else change.key)
+        if old is None or not old.lives_at(row):
+            return "the key to end is not living"
+        return self._enrolment_refusal(change.key) if isinstance(change, parts.Rotate) else None
+
+    def apply(self, change: parts.KeyChange, row: int) -> None:
+        """Carries out a change that goes through."""
+        if isinstance(change, parts.Grant):
+            self._enrol(change.key, change.roles, row)
+        elif isinstance(change, parts.Rotate):
+            old = self._keys[change.old]
+            old.until = row
+            self._enrol(change.key, old.roles, row)
+        else:
+            self._keys[change.key].until = row
+
+    def get(self, name: bytes) -> Key | None:
+        """The key of an id, whether it lives or not."""
+        return self._keys.get(name)
+
+    def ledger_key(self, row: int) -> Key | None:
+        """The ledger key in force at a row."""
+        living = [key for key in self._keys.values() if key.roles & LEDGER and key.lives_at(row)]
+        return living[-1] if living else None
+
+    def _enrolment_refusal(self, public: bytes) -> str | None:
+        if key_id(public) in self._keys:
+            return "a key of this id was enrolled before"
+        return curve.refusal(public)
+
+    def _enrol(self, public: bytes, roles: int, since: int) -> str | None:
+        refusal = self._enrolment_refusal(public)
+        if refusal is None:
+            self._keys[key_id(public)] = Key(public, roles, since)
+        return refusal

@@ -1,0 +1,369 @@
+"""The pass over a ledger that makes every check of integrity (FORMAT.md, section 30)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import curve
+import frames
+import keyring
+import note
+import parts
+import row as rows
+import tree
+from digest import ZERO, crc32c
+from encoding import Malformed, Newer
+from report import Place, Report
+
+_SEGMENT_NAME = re.compile(r"[0-9]{20}\.seg")
+
+
+class Unreadable(Exception):
+    """A ledger that cannot be checked at all."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the submission of a row has to know of it."""
+
+    number: int
+    row: rows.Row
+    place: Place
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The end of a group: the root there, and the ledger key in force; None where unknown."""
+
+    root: bytes | None
+    key: bytes | None
+
+
+class Ledger:
+    """A ledger in the course of being checked."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.next = 0
+        self.previous: bytes | None = ZERO
+        self.landed_at: int | None = None
+        self.tree: tree.Range | None = tree.Range()
+        self.keys = keyring.Keyring()
+        self.genesis: parts.Genesis | None = None
+        self.ledger_id: bytes | None = None
+        self.header_id: bytes | None = None
+        self.boundaries: dict[int, Boundary] = {}
+        #: The first row that is missing or could not be read.
+        self.gap: int | None = None
+        #: The first row behind which the keys are not known for certain.
+        self.blind: int | None = None
+
+    def read(self, path: Path) -> None:
+        """Checks every segment."""
+        try:
+            files = sorted(
+                file for file in (path / "log").iterdir() if _SEGMENT_NAME.fullmatch(file.name)
+            )
+            if not files:
+                raise Unreadable(f"{path}: no segments")
+            for file in files:
+                self._file(file, file is files[0], file is files[-1])
+        except OSError as error:
+            raise Unreadable(str(error)) from error
+        except Newer as error:
+            self.report.stop(f"newer than this verifier: {error}")
+            self._lose()
+        if self.report.rows == 0 and not self.report.newer:
+            self.report.fail("V01", "no row could be read")
+        report = self.report
+        report.ledger_id = self.ledger_id or self.header_id
+        report.head, report.size = self.previous, self.next
+        report.root = self.tree.root() if self.tree else None
+
+    # Segments and groups
+
+    def _file(self, file: Path, first: bool, last: bool) -> None:
+        place = Place(None, file.name, 0)
+        size = file.stat().st_size
+        if not self.report.judge("V01", size <= frames.MAX_SEGMENT, "above 4 GiB", place):
+            self._lose()
+            return
+        if not last or first:
+            self.report.judge("V01", size > frames.SEGMENT_HEADER, "no group in it", place)
+        self._segment(file.name, file.read_bytes())
+
+    def _segment(self, name: str, data: bytes) -> None:
+        place = Place(None, name, 0)
+        try:
+            header = frames.read_segment_header(data)
+        except Malformed as error:
+            self.report.fail("V01", str(error), place)
+        else:
+            self._segment_header(header, int(name[:20]), place)
+        # The checksums of the groups tell whether this is their salt.
+        salt = data[24:40]
+        at = frames.SEGMENT_HEADER
+        while at < len(data):
+            at = self._group(name, data, at, salt)
+
+    def _segment_header(self, header: frames.SegmentHeader, named: int, place: Place) -> None:
+        judge = self.report.judge
+        unexplained = self.gap is None or header.first_seq < self.next
+        expected = self.next if unexplained else header.first_seq
+        judge("V01", named == expected, f"named after row {named}, not {expected}", place)
+        message = f"segment: first row {header.first_seq}, row {expected} was to come"
+        judge("V03", header.first_seq == expected, message, place)
+        if self.previous is not None:
+            message = "segment: another row hash before its first row"
+            judge("V07", header.previous == self.previous, message, place)
+        if header.first_seq != self.next:
+            self._resume(header.first_seq, header.previous)
+        known = self.ledger_id or self.header_id
+        if known is not None:
+            judge("V01", header.ledger_id == known, "the id of another ledger", place)
+        self.header_id = self.header_id or header.ledger_id
+
+    def _group(self, name: str, data: bytes, at: int, salt: bytes) -> int:
+        """Checks the group at an offset; gives the offset of the next one."""
+        place = Place(None, name, at)
+        end = at + frames.GROUP_HEADER
+        try:
+            header = frames.read_group_header(data, at, salt)
+            end += header.body_bytes
+            if end > len(data):
+                raise Malformed("group: cut short")
+        except Malformed as error:
+            self.report.fail("V01", str(error), place)
+            self._lose()
+            found = frames.find_group(data, at + 8, salt)
+            return len(data) if found is None else found
+        upto = header.durable_upto
+        self.report.judge("V01", upto <= at, f"durable_upto {upto} lies behind it", place)
+        content = data[at + frames.GROUP_HEADER : end]
+        sound = crc32c(salt + content) == header.body_crc
+        self.report.judge("V01", sound, "group body: checksum", place)
+        try:
+            body = frames.read_body(header, content)
+        except Malformed as error:
+            self.report.fail("V02", str(error), place)
+            self._lose()
+            return end
+        for fault in body.faults:
+            self.report.fail("V02", fault, place)
+        self._group_header(header, body, place)
+        self._group_body(body, name, at + frames.GROUP_HEADER, sound)
+        return end
+
+    def _group_header(self, header: frames.GroupHeader, body: frames.Body, place: Place) -> None:
+        judge = self.report.judge
+        if header.first_seq != self.next:
+            landing = rows.read_row(body.records[0][1]).landing
+            confirmed = landing is not None and landing.seq == header.first_seq
+            if self.gap is None or not confirmed or header.first_seq < self.next:
+                message = f"group: first row {header.first_seq}, row {self.next} was to come"
+                judge("V03", False, message, place)
+            if confirmed:
+                self._resume(header.first_seq, header.previous)
+        elif self.previous is None:
+            self.previous = header.previous
+        else:
+            judge("V07", header.previous == self.previous, "group: another row hash before", place)
+
+    def _group_body(self, body: frames.Body, name: str, base: int, sound: bool) -> None:
+        judged: list[Judged] = []
+        for offset, record in body.records:
+            place = Place(self.next, name, base + offset)
+            row = rows.read_row(record)
+            if row.newer and sound:
+                raise Newer(f"row {self.next}: {row.newer[0]}")
+            self._row(row, place)
+            judged.append(Judged(self.next - 1, row, place))
+        if body.covered:
+            at = 0
+            for submission in body.submissions:
+                if submission.count:
+                    self._submission(submission, judged[at : at + submission.count])
+                at += submission.count
+        else:
+            for check in ("V06", "V09"):
+                self.report.skip(check, "which rows a submission has is not known", judged[0].place)
+        self._seal(body, Place(self.next - 1, name, base))
+
+    def _lose(self) -> None:
+        """From here on rows are missing, until a frame says where it goes on."""
+        if self.gap is None:
+            self.gap = self.next
+        self.previous = None
+        self.landed_at = None
+        self.tree = None
+        self._doubt()
+
+    def _resume(self, number: int, previous: bytes) -> None:
+        """Goes on at another row than the one that was to come."""
+        self._lose()
+        self.next, self.previous = number, previous
+
+    def _doubt(self) -> None:
+        """From here on the keys are not known for certain."""
+        if self.blind is None:
+            self.blind = self.next
+
+    # Rows
+
+    def _row(self, row: rows.Row, place: Place) -> None:
+        report, number = self.report, self.next
+        report.rows += 1
+        report.ran.update(("V02", "V05"))
+        for check, message in row.problems:
+            report.fail(check, message, place)
+        for message in row.newer:
+            report.fail("V02", f"in a damaged group: {message}", place)
+        if row.landing is not None:
+            self._landing(row.landing, place)
+        expected = None if self.previous is None else row.hash_behind(self.previous)
+        if expected is None:
+            report.skip("V07", "the row hash cannot be computed", place)
+        else:
+            report.judge("V07", expected == row.stored_hash, "row hash", place)
+        self.previous = row.stored_hash
+        if self.tree is not None and row.stored_hash is not None:
+            self.tree.push(b"\x01" + row.stored_hash)
+        else:
+            self.tree = None
+        if row.head is not None:
+            is_genesis = row.head.kind == parts.GENESIS
+            report.judge("V02", is_genesis == (number == 0), "genesis in its place", place)
+        if number == 0:
+            self._genesis(row, place)
+        else:
+            self._key_row(row, place)
+        self.next += 1
+
+    def _landing(self, landing: rows.Landing, place: Place) -> None:
+        self.report.judge("V03", landing.seq == self.next, f"it says row {landing.seq}", place)
+        if self.landed_at is not None:
+            message = "it landed before the row in front of it"
+            self.report.judge("V04", landing.landed_at >= self.landed_at, message, place)
+        self.report.ran.add("V04")
+        self.landed_at = landing.landed_at
+
+    def _genesis(self, row: rows.Row, place: Place) -> None:
+        self.ledger_id = row.intent
+        if self.header_id is not None and row.intent is not None:
+            message = "the segment names another ledger's id than that of row 0"
+            self.report.judge("V01", self.header_id == row.intent, message, place)
+        if not isinstance(row.body, parts.Genesis):
+            self._doubt()
+            return
+        self.genesis = row.body
+        refusal = self.keys.found(row.body)
+        self.report.judge("V09", refusal is None, f"genesis: {refusal}", place)
+        if row.landing is not None:
+            applied = row.landing.outcome == rows.APPLIED and row.landing.count == 1
+            self.report.judge("V09", applied, "genesis is not applied alone", place)
+
+    def _key_row(self, row: rows.Row, place: Place) -> None:
+        """Carries out what a row changes about the keys."""
+        if row.head is not None and row.head.kind != parts.KEY:
+            return
+        if row.head is None or row.landing is None:
+            self._doubt()
+            return
+        if not isinstance(row.body, parts.KeyChange):
+            if row.landing.outcome == rows.APPLIED:
+                self.report.skip("V09", "a key change is closed or unreadable", place)
+                self._doubt()
+            return
+        refusal = self.keys.refusal(row.body, self.next)
+        if refusal is None:
+            if row.landing.outcome == rows.APPLIED:
+                self.keys.apply(row.body, self.next)
+        elif self.blind is None:
+            self.report.judge("V09", False, f"key change: {refusal}", place)
+        else:
+            self.report.skip("V09", f"key change: {refusal}, as far as is known", place)
+
+    # Signatures
+
+    def _submission(self, submission: frames.Submission, judged: list[Judged]) -> None:
+        report, place = self.report, judged[0].place
+        for index, item in enumerate(judged):
+            landing = item.row.landing
+            if landing is not None:
+                fits = (landing.index, landing.count) == (index, submission.count)
+                message = f"it says {landing.index} of {landing.count} in its submission"
+                report.judge("V03", fits, message, item.place)
+        intents = [item.row.intent for item in judged]
+        if all(intent is not None for intent in intents):
+            root = tree.root_of(intent for intent in intents if intent is not None)
+            report.judge("V06", root == submission.root, "submission root", place)
+        else:
+            report.skip("V06", "an intent hash cannot be computed", place)
+        authors = {item.row.head.author for item in judged if item.row.head is not None}
+        if not authors:
+            report.skip("V09", "the author cannot be read", place)
+            return
+        report.judge("V09", len(authors) == 1, "a submission of more than one author", place)
+        if len(authors) == 1:
+            self._author(authors.pop(), submission, judged)
+
+    def _author(self, name: bytes, submission: frames.Submission, judged: list[Judged]) -> None:
+        report, place = self.report, judged[0].place
+        key = self.keys.get(name)
+        if key is None:
+            if self.blind is not None and self.blind <= judged[0].number:
+                report.skip("V09", f"author {name.hex()} is not known", place)
+            else:
+                report.judge("V09", False, f"author {name.hex()} was never enrolled", place)
+            return
+        for item in judged:
+            self._right(key, item)
+        if self.ledger_id is None and self.header_id is None:
+            report.skip("V09", "the ledger id is not known", place)
+            return
+        message = b"".join(
+            (
+                b"counterfoil/submission/v1\n",
+                self.ledger_id or self.header_id or b"",
+                submission.count.to_bytes(4, "little"),
+                submission.root,
+            )
+        )
+        holds = curve.verify(key.public, message, submission.signature)
+        report.judge("V09", holds, "the author's signature is not valid", place)
+
+    def _right(self, key: keyring.Key, item: Judged) -> None:
+        """Whether a key may write a row."""
+        alive = key.lives_at(item.number)
+        if alive and self.blind is not None and self.blind < item.number:
+            self.report.skip("V09", "whether the key still lives is not known", item.place)
+        else:
+            self.report.judge("V09", alive, "the author's key is not living", item.place)
+        head = item.row.head
+        if head is not None:
+            may = bool(key.roles & keyring.WRITERS[head.kind])
+            message = f"the author may not write a row of kind {parts.KIND_NAMES[head.kind]}"
+            self.report.judge("V09", may, message, item.place)
+
+    def _seal(self, body: frames.Body, place: Place) -> None:
+        report, size = self.report, self.next
+        root = self.tree.root() if self.tree is not None else None
+        if root is None:
+            report.skip("V08", "the root cannot be computed", place)
+        else:
+            report.judge("V08", root == body.seal_root, "the seal's root", place)
+        key = self.keys.ledger_key(size)
+        public = key.public if key is not None else None
+        certain = self.blind is None
+        self.boundaries[size] = Boundary(root, public if certain else None)
+        if self.genesis is None or (public is None and not certain):
+            report.skip("V10", "origin or ledger key is not known", place)
+            return
+        text = note.checkpoint_text(self.genesis.origin, size, body.seal_root).encode()
+        holds = public is not None and curve.verify(public, text, body.seal_signature)
+        if certain:
+            report.judge("V10", holds, "the seal is not by the ledger key in force", place)
+        else:
+            report.skip("V10", "whether the ledger key is still in force is not known", place)

@@ -1,0 +1,85 @@
+"""The report: what was checked, what failed and where, and what could not be checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+CHECKS = tuple(f"V{number:02}" for number in range(1, 13))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was found."""
+
+    row: int | None = None
+    segment: str | None = None
+    offset: int | None = None
+
+
+@dataclass
+class Report:
+    """Findings and gaps, and the verdict that follows from them."""
+
+    findings: list[dict[str, object]] = field(default_factory=list)
+    gaps: list[dict[str, object]] = field(default_factory=list)
+    ran: set[str] = field(default_factory=set)
+    newer: bool = False
+    rows: int = 0
+    size: int = 0
+    ledger_id: bytes | None = None
+    head: bytes | None = None
+    root: bytes | None = None
+
+    def fail(self, check: str, message: str, place: Place = Place()) -> None:
+        """Notes that a check failed."""
+        self.findings.append({"check": check, **vars(place), "message": message})
+
+    def skip(self, check: str, message: str, place: Place = Place()) -> None:
+        """Notes that a check could not be made."""
+        self.gaps.append({"check": check, **vars(place), "message": message})
+
+    def stop(self, message: str) -> None:
+        """Notes that nothing behind this could be checked, since a newer version begins."""
+        self.newer = True
+        for check in CHECKS:
+            self.skip(check, message)
+
+    def judge(self, check: str, holds: bool, message: str, place: Place = Place()) -> bool:
+        """Notes that a check was made, and how it ended."""
+        self.ran.add(check)
+        if not holds:
+            self.fail(check, message, place)
+        return holds
+
+    def status(self, check: str) -> str:
+        """The status of a check over the whole ledger."""
+        if any(finding["check"] == check for finding in self.findings):
+            return "failed"
+        if check not in self.ran or any(gap["check"] == check for gap in self.gaps):
+            return "not checked"
+        return "passed"
+
+    @property
+    def verdict(self) -> str:
+        """`broken`, `unchecked` or `intact`."""
+        if self.findings:
+            return "broken"
+        return "unchecked" if self.newer or self.rows == 0 else "intact"
+
+    def as_json(self) -> dict[str, object]:
+        """The object to print."""
+        return {
+            "verdict": self.verdict,
+            "rows": self.rows,
+            "ledger_id": _hex(self.ledger_id),
+            "head": _hex(self.head),
+            "size": self.size,
+            "root": _hex(self.root),
+            "checks": {check: self.status(check) for check in CHECKS},
+            "findings": self.findings,
+            "not_checked": self.gaps,
+        }
+
+
+def _hex(data: bytes | None) -> str | None:
+    return None if data is None else data.hex()
