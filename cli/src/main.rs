@@ -5,6 +5,7 @@
 //! ([`confirm`]) and exit statuses ([`exit`]).
 
 mod append;
+mod body_json;
 mod confirm;
 mod decision;
 mod exit;
@@ -15,9 +16,11 @@ mod keys;
 mod log;
 mod names;
 mod place;
+mod retry;
 mod row_json;
 mod show;
 mod status;
+mod summary;
 mod table;
 mod time;
 
@@ -93,7 +96,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
     let place = || Place::find(cli.ledger.as_deref());
     match cli.command {
-        Command::Init(args) => init::run(&args, out)?,
+        Command::Init(args) => init::run(&args, cli.ledger.as_deref(), out)?,
         Command::Append(args) => append::run(&args, &place()?, out)?,
         Command::Log(args) => log::run(&args, &place()?, out)?,
         Command::Show(args) => show::run(&args, &place()?, out)?,

@@ -1,0 +1,276 @@
+//! `append`: land decisions, read as JSON lines; one JSON receipt a line out, in order.
+
+use crate::decision::{Decision, random_id};
+use crate::exit::Refused;
+use crate::keys::NamedKey;
+use crate::place::Place;
+use crate::retry::{Likeness, compare};
+use anyhow::{Context, Result, anyhow};
+use counterfoil_format::body::Role;
+use counterfoil_format::intent::IntentId;
+use counterfoil_ledger::{DraftError, Ledger, Receipt, Signer, SubmissionBuilder, SubmitError, now};
+use serde_json::{Value as Json, json};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes of one line. A row is at most half as large.
+const LINE_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of the lines of one submission, which is the size of a group.
+const SUBMISSION_BYTES: usize = counterfoil_format::limits::GROUP_BYTES;
+
+/// What `append` is given.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The file to read; `-` is standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Lines in one submission: they land together or not at all, under one signature
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=4096))]
+    batch: u16,
+    /// The key that signs, by the name of its file; by default the first executor's key that is there
+    #[arg(long, value_name = "KEY")]
+    author: Option<String>,
+    /// Accepted for the sake of scripts: receipts are always JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = r#"Examples:
+  echo '{"action":"SET_PRICE","mode":"live","entity":"sku-1",
+         "ops":[{"put":{"key":"price/sku-1","value":19.90}}]}' | tr -d '\n' | counterfoil append
+  counterfoil append decisions.jsonl --batch 1000
+  tail -f agent.jsonl | counterfoil append
+
+A line is one JSON object. Only `action` and one of `ops` and `effects` are required; a field that is
+not known is an error; without `"mode":"live"` it is a dry run, which says what would have happened:
+  {"id": "...", "action": "SET_PRICE", "entity": "sku-1", "tier": "A", "mode": "live",
+   "planner": "planner-1", "judge": {"by": "judge-1", "score": 0.87},
+   "evidence": [12, {"uri": "...", "blake3": "..."}],
+   "ops": [{"put": {"key": "...", "value": ...}}, {"delete": {"key": "..."}},
+           {"add": {"key": "...", "delta": -2}}],
+   "effects": [{"adapter": "...", "do": ..., "undo": ...}],
+   "reason": "...", "context": {}}
+Numbers with a fraction are exact decimals. {"$bytes": "00ff"} stands for bytes.
+
+An id is 32 hexadecimal digits, a UUID, or any other text, which is hashed to sixteen bytes. A line
+whose id has landed with the same content lands nothing: its receipt is the first one, with
+"duplicate": true. So a file that failed half way can be sent again. Lines without an id land again.
+
+A receipt is {"seq", "row_hash", "outcome", "reasons", "id"}, printed when its row is on disk. A line
+that is refused ends the run with its number on standard error and status 1: nothing of its
+submission has landed, and what was submitted before has."#;
+
+/// A submission that is being read.
+struct Pending {
+    /// Each line's number and what it says.
+    lines: Vec<(u64, Decision)>,
+    bytes: usize,
+}
+
+/// What is needed to land one.
+struct Desk<'d> {
+    ledger: &'d Ledger,
+    author: &'d NamedKey,
+}
+
+/// Lands what is read, submission by submission.
+pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
+    let mut input = open(&args.file)?;
+    let ledger = place.ledger()?;
+    let author = place.keys().author(&ledger.governance(), args.author.as_deref(), Role::Executor)?;
+    let desk = Desk { ledger: &ledger, author: &author };
+    let result = land_all(&mut *input, usize::from(args.batch), &desk, out);
+    let closed = ledger.close();
+    result?;
+    Ok(closed?)
+}
+
+fn open(file: &Path) -> Result<Box<dyn BufRead>> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let named = || file.display().to_string();
+    let opened = File::open(file).with_context(named)?;
+    if opened.metadata().with_context(named)?.is_dir() {
+        return Err(anyhow!(
+            "{} is a directory; give a file of JSON lines, or - for standard input",
+            named()
+        ));
+    }
+    Ok(Box::new(BufReader::with_capacity(1 << 16, opened)))
+}
+
+fn land_all(input: &mut dyn BufRead, batch: usize, desk: &Desk<'_>, out: &mut dyn Write) -> Result<()> {
+    let mut pending = Pending { lines: Vec::new(), bytes: 0 };
+    let mut line = Vec::new();
+    for number in 1u64.. {
+        if !read_line(input, number, &mut line)? {
+            break;
+        }
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            continue;
+        }
+        let decision = Decision::parse(text).map_err(|fault| refuse(number, &fault))?;
+        pending.bytes += text.len();
+        if pending.bytes > SUBMISSION_BYTES {
+            return Err(refuse(number, "the submission is above 64 MiB with it; use a smaller --batch"));
+        }
+        pending.lines.push((number, decision));
+        if pending.lines.len() == batch {
+            desk.land(&mut pending, out)?;
+        }
+    }
+    desk.land(&mut pending, out)
+}
+
+/// Reads the next line, however long the input is; `false` at its end.
+fn read_line(input: &mut dyn BufRead, number: u64, line: &mut Vec<u8>) -> Result<bool> {
+    line.clear();
+    let mut limited = input.take(LINE_BYTES as u64 + 1);
+    let read = limited.read_until(b'\n', line).context("the input cannot be read")?;
+    if line.len() > LINE_BYTES {
+        return Err(refuse(number, "it is longer than 16 MiB, and a row holds at most 8 MiB"));
+    }
+    Ok(read > 0)
+}
+
+fn refuse(line: u64, fault: &str) -> anyhow::Error {
+    Refused::error(format!("line {line}: {fault}. Nothing of its submission landed; earlier ones did"))
+}
+
+/// What becomes of a line.
+enum Fate {
+    /// It is a new intent of the submission, at this place.
+    New(usize, IntentId),
+    /// It has landed before.
+    Landed(Json),
+}
+
+impl Desk<'_> {
+    /// Lands what is pending, and prints its receipts once it is on disk.
+    fn land(&self, pending: &mut Pending, out: &mut dyn Write) -> Result<()> {
+        let Pending { lines, .. } = std::mem::replace(pending, Pending { lines: Vec::new(), bytes: 0 });
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut builder = SubmissionBuilder::new(&self.author.key)?;
+        // The line behind each intent, and what became of each line.
+        let mut numbers = Vec::new();
+        let mut fates: Vec<(Fate, bool)> = Vec::with_capacity(lines.len());
+        let mut places = std::collections::HashMap::new();
+        for (at, (number, decision)) in lines.iter().enumerate() {
+            let first = decision.id.and_then(|id| places.get(&id).copied());
+            if let Some((id, (first, place))) = decision.id.zip(first) {
+                let same = lines.get::<usize>(first).is_some_and(|(_, first)| first == decision);
+                if !same {
+                    let fault =
+                        format!("id {id} stands in an earlier line of the submission, with other content");
+                    return Err(refuse(*number, &fault));
+                }
+                fates.push((Fate::New(place, id), true));
+                continue;
+            }
+            let fate = self.push(&mut builder, *number, decision)?;
+            let duplicate = matches!(fate, Fate::Landed(_));
+            if let Fate::New(place, id) = fate {
+                numbers.push(*number);
+                places.insert(id, (at, place));
+            }
+            fates.push((fate, duplicate));
+        }
+        let receipts = self.submit(&mut builder, &numbers)?;
+        let written = print_receipts(&fates, &receipts, out);
+        written.map_err(|error| {
+            let last = receipts.last().map_or(self.ledger.log().head().size, |receipt| receipt.seq + 1);
+            Refused::error(format!(
+                "rows up to {last} have landed, but their receipts cannot be written: {error}"
+            ))
+        })
+    }
+
+    /// Takes a line into the submission, unless its id has landed already.
+    fn push(&self, builder: &mut SubmissionBuilder<'_>, number: u64, decision: &Decision) -> Result<Fate> {
+        let now = now();
+        let id = match decision.id {
+            Some(id) => id,
+            None => random_id(now).map_err(|error| anyhow!(error))?,
+        };
+        let draft = decision.draft(id, &self.author.name, now);
+        if decision.id.is_some()
+            && let Some(seq) = self.ledger.log().find_id(&id)?
+        {
+            let stored = self.ledger.log().row(seq)?;
+            let row = stored.parse()?;
+            let likeness = compare(&row, &draft, self.author.key.public().id());
+            let fault = match likeness.map_err(|error| self.ledger.log().damaged(seq, error))? {
+                Likeness::Same => {
+                    return Ok(Fate::Landed(json!({
+                        "seq": seq,
+                        "row_hash": row.row_hash.to_string(),
+                        "outcome": row.landing.outcome.name(),
+                        "reasons": row.landing.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
+                        "id": id.to_string(),
+                        "duplicate": true,
+                    })));
+                }
+                Likeness::Differs(what) => {
+                    format!("id {id} has landed as row {seq} with other content ({what})")
+                }
+                Likeness::Unknown(what) => format!(
+                    "id {id} has landed as row {seq}, whose {what} is withheld or erased, so that nobody can say \
+                     whether it is the same"
+                ),
+            };
+            return Err(refuse(number, &fault));
+        }
+        let place = builder.len();
+        builder.push(&draft).map_err(|error| match error {
+            DraftError::Format { error, .. } => refuse(number, &error.to_string()),
+            error => error.into(),
+        })?;
+        Ok(Fate::New(place, id))
+    }
+
+    fn submit(&self, builder: &mut SubmissionBuilder<'_>, numbers: &[u64]) -> Result<Vec<Receipt>> {
+        if builder.is_empty() {
+            return Ok(Vec::new());
+        }
+        let submission = builder.sign(self.ledger.ledger_id())?;
+        self.ledger.submit(submission).map_err(|error| {
+            let line = |index: usize| numbers.get(index).copied().unwrap_or_default();
+            match &error {
+                SubmitError::Refused { index, refusal } => refuse(line(*index), &refusal.to_string()),
+                SubmitError::Format { index, error } => refuse(line(*index), &error.to_string()),
+                _ => error.into(),
+            }
+        })
+    }
+}
+
+fn print_receipts(fates: &[(Fate, bool)], receipts: &[Receipt], out: &mut dyn Write) -> io::Result<()> {
+    for (fate, duplicate) in fates {
+        let receipt = match fate {
+            Fate::Landed(receipt) => receipt.clone(),
+            Fate::New(place, id) => {
+                let Some(receipt) = receipts.get(*place) else { continue };
+                let mut object = json!({
+                    "seq": receipt.seq,
+                    "row_hash": receipt.row_hash.to_string(),
+                    "outcome": receipt.outcome.name(),
+                    "reasons": receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
+                    "id": id.to_string(),
+                });
+                if let (true, Json::Object(fields)) = (duplicate, &mut object) {
+                    fields.insert("duplicate".into(), json!(true));
+                }
+                object
+            }
+        };
+        writeln!(out, "{receipt}")?;
+    }
+    out.flush()
+}

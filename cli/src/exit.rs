@@ -1,0 +1,65 @@
+//! Exit statuses, and how an error ends the program.
+
+use counterfoil_ledger::{DraftError, ReadError, SubmitError};
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// Done.
+pub const DONE: u8 = 0;
+/// The operation was refused, or it failed.
+pub const REFUSED: u8 = 1;
+/// Usage, a file that cannot be read or written, no ledger there.
+pub const UNABLE: u8 = 2;
+
+/// Says that an operation was understood and refused, or that it failed. Any other error is of the kind that
+/// [`UNABLE`] stands for.
+#[derive(Debug)]
+pub struct Refused(String);
+
+impl Refused {
+    /// An error with these words.
+    pub fn error(words: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Refused(words.into()))
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The exit status that an error stands for.
+pub fn status_of(error: &anyhow::Error) -> u8 {
+    let refused = error.chain().any(|cause| {
+        cause.is::<Refused>()
+            || cause.downcast_ref::<SubmitError>().is_some_and(|error| {
+                use SubmitError::{Draft, Format, OtherLedger, Refused, Rollback};
+                matches!(
+                    error,
+                    Refused { .. } | OtherLedger { .. } | Rollback { .. } | Format { .. } | Draft(_)
+                )
+            })
+            || matches!(
+                cause.downcast_ref::<DraftError>(),
+                Some(DraftError::Format { .. } | DraftError::Empty)
+            )
+            || matches!(cause.downcast_ref::<ReadError>(), Some(ReadError::NoSuchRow { .. }))
+    });
+    if refused { REFUSED } else { UNABLE }
+}
+
+/// Prints an error on standard error. A reader that has gone away is no error: nobody is left to tell.
+pub fn report(error: &anyhow::Error, output_gone: bool) -> ExitCode {
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if output_gone && error.chain().any(broken_pipe) {
+        return ExitCode::from(DONE);
+    }
+    eprintln!("counterfoil: {error:#}");
+    ExitCode::from(status_of(error))
+}

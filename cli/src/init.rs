@@ -1,0 +1,247 @@
+//! `init`: begin a ledger with its keys and first rows.
+//!
+//! Everything is made in a directory of its own inside the ledger's and moved into place at the end, `log/` last, so
+//! that what was interrupted is no ledger.
+
+use crate::exit::Refused;
+use crate::keys::{KeyDir, check_name, dir_from_env};
+use anyhow::{Context, Result, anyhow, bail};
+use counterfoil_format::Hash;
+use counterfoil_format::body::{Body, KeyChange, KillSwitch, POLICY_VERSION, PolicyBody, Role, SwitchAct};
+use counterfoil_format::note::VerifierKey;
+use counterfoil_ledger::{Draft, Ledger, SecretKey, Signer, SubmissionBuilder, now};
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What `init` is given.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The ledger's directory, new or empty; by default the one that -l names
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// The ledger's name, a URL without a scheme; it never changes
+    #[arg(long, value_name = "NAME")]
+    pub origin: String,
+    /// The name of the first executor, whose key signs decisions
+    #[arg(long, value_name = "NAME", default_value = "executor-1", value_parser = check_name)]
+    pub executor: String,
+    /// The name of the first operator, whose key takes back and holds the kill switch
+    #[arg(long, value_name = "NAME", default_value = "operator-1", value_parser = check_name)]
+    pub operator: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  counterfoil init shop --origin example.com/shop
+  counterfoil init shop --origin example.com/shop --executor pricing-bot --operator alice
+  COUNTERFOIL_KEY_DIR=~/keys counterfoil init shop --origin example.com/shop
+
+It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner, ledger, executor and operator.
+Move owner.key away to where it is safe: it is needed only to grant keys and to set policy. Every action
+may be live in the first policy. What it prints is for an auditor to keep elsewhere.";
+
+/// The segment size that the first policy sets.
+const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// The keys of a new ledger.
+struct Keys {
+    owner: SecretKey,
+    ledger: Arc<SecretKey>,
+    executor: SecretKey,
+    operator: SecretKey,
+}
+
+/// What an auditor should pin.
+pub struct Founded {
+    /// The ledger's id.
+    pub ledger_id: Hash,
+    /// The owner's public key.
+    pub owner: Hash,
+    /// The key that seals, under the ledger's name.
+    pub vkey: String,
+    /// Where the secret keys lie.
+    pub keys: PathBuf,
+}
+
+/// Begins a ledger and says what to pin. `named` is the ledger that the global option names.
+pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+    let Some(dir) = args.dir.as_deref().or(named).filter(|dir| !dir.as_os_str().is_empty()) else {
+        bail!("no directory was named: `counterfoil init DIR --origin {}`", args.origin);
+    };
+    let founded = found(args, dir)?;
+    let Founded { ledger_id, owner, vkey, keys } = &founded;
+    let shown = dir.display();
+    if args.json {
+        let object = json!({
+            "dir": dir, "origin": args.origin, "ledger_id": ledger_id.to_string(), "owner": owner.to_string(),
+            "vkey": vkey, "keys": keys, "executor": args.executor, "operator": args.operator,
+        });
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    writeln!(out, "{shown} is a ledger now: {}\n", args.origin)?;
+    writeln!(out, "  ledger id  {ledger_id}")?;
+    writeln!(out, "  owner      {owner}")?;
+    writeln!(out, "  vkey       {vkey}")?;
+    writeln!(out, "  keys       {} (owner, ledger, {}, {})\n", keys.display(), args.executor, args.operator)?;
+    writeln!(
+        out,
+        "Keep the first three lines elsewhere: with them anyone can tell this ledger from another."
+    )?;
+    writeln!(out, "Move {} to where it is safe.\n", keys.join("owner.key").display())?;
+    writeln!(out, "Next:")?;
+    writeln!(out, "  counterfoil -l {shown} append decisions.jsonl")?;
+    writeln!(out, "  counterfoil verify {shown} --pin ledger_id={ledger_id} --pin owner={owner}")?;
+    Ok(())
+}
+
+/// Begins a ledger in a directory, or leaves nothing behind.
+pub fn found(args: &Args, dir: &Path) -> Result<Founded> {
+    check(args, dir)?;
+    let made_dir = !dir.exists();
+    fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    let building = dir.join(".being-made");
+    let result = build(args, dir, &building);
+    if result.is_err() {
+        // Everything in it was made here, and none of it is a ledger yet.
+        let _ = fs::remove_dir_all(&building);
+        if made_dir {
+            let _ = fs::remove_dir(dir);
+        }
+    }
+    result
+}
+
+fn check(args: &Args, dir: &Path) -> Result<()> {
+    counterfoil_format::note::check_key_name(&args.origin).map_err(|error| {
+        anyhow!("--origin {:?}: {error}; take something like example.com/shop", args.origin)
+    })?;
+    if args.origin.contains("://") {
+        bail!("--origin {:?}: a URL without its scheme is wanted, like example.com/shop", args.origin);
+    }
+    let names = ["owner", "ledger", &args.executor, &args.operator];
+    for (at, name) in names.iter().enumerate() {
+        if names.iter().skip(at + 1).any(|other| other == name) {
+            bail!("two keys would be called {name}; owner and ledger are taken");
+        }
+    }
+    if dir.exists() && !dir.is_dir() {
+        return Err(Refused::error(format!("{}: is a file; a ledger is a directory", dir.display())));
+    }
+    let occupied = match fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(error).with_context(|| dir.display().to_string()),
+    };
+    if dir.join("log").is_dir() {
+        return Err(Refused::error(format!("{}: is a ledger already; nothing was changed", dir.display())));
+    }
+    if occupied {
+        let shown = dir.display();
+        return Err(Refused::error(format!(
+            "{shown}: is not empty; a ledger begins in a new or empty directory. If an `init` was interrupted here, \
+             remove {shown} and run it again"
+        )));
+    }
+    if let Some(keys) = dir_from_env() {
+        let keys = KeyDir::at(keys);
+        let mut files = names.iter().flat_map(|name| [keys.secret(name), keys.public(name)]);
+        if let Some(there) = files.find(|file| file.exists()) {
+            return Err(Refused::error(format!(
+                "{}: exists; a key is never written over. Name another COUNTERFOIL_KEY_DIR",
+                there.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn build(args: &Args, dir: &Path, building: &Path) -> Result<Founded> {
+    let keys = Keys {
+        owner: SecretKey::generate()?,
+        ledger: Arc::new(SecretKey::generate()?),
+        executor: SecretKey::generate()?,
+        operator: SecretKey::generate()?,
+    };
+    let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: SEGMENT_BYTES };
+    let ledger = Ledger::create(building, &args.origin, policy, &keys.owner, keys.ledger.clone())?;
+    let ledger_id = ledger.ledger_id();
+    first_rows(args, &ledger, &keys)?;
+    ledger.close()?;
+
+    let elsewhere = dir_from_env();
+    let key_dir = KeyDir::at(elsewhere.clone().unwrap_or_else(|| building.join("keys")));
+    let named = [
+        ("owner", &keys.owner),
+        ("ledger", &*keys.ledger),
+        (args.executor.as_str(), &keys.executor),
+        (args.operator.as_str(), &keys.operator),
+    ];
+    key_dir.create()?;
+    let placed = named.iter().try_for_each(|(name, key)| key_dir.save(name, key));
+    let placed = placed.and_then(|()| move_into_place(building, dir));
+    if placed.is_err() && elsewhere.is_some() {
+        // None of these was there before, as was checked.
+        for (name, _) in named {
+            let _ = fs::remove_file(key_dir.secret(name));
+            let _ = fs::remove_file(key_dir.public(name));
+        }
+    }
+    placed?;
+    let vkey = VerifierKey { name: args.origin.clone(), key: keys.ledger.public().clone() };
+    Ok(Founded {
+        ledger_id,
+        owner: Hash(*keys.owner.public().as_bytes()),
+        vkey: vkey.to_string(),
+        keys: elsewhere.unwrap_or_else(|| dir.join("keys")),
+    })
+}
+
+/// The rows behind the genesis: the executor's and the operator's key, and the kill switch in the operator's hands.
+fn first_rows(args: &Args, ledger: &Ledger, keys: &Keys) -> Result<()> {
+    let grant = |key: &SecretKey, role: Role, name| {
+        let key = *key.public().as_bytes();
+        Body::Key(KeyChange::Grant { key, roles: role.bit(), name })
+    };
+    let switch = KillSwitch {
+        act: SwitchAct::HandOver,
+        engaged: false,
+        holder: keys.operator.public().id(),
+        reason: "the ledger begins",
+    };
+    let bodies = [
+        grant(&keys.executor, Role::Executor, &args.executor),
+        grant(&keys.operator, Role::Operator, &args.operator),
+        Body::KillSwitch(switch),
+    ];
+    let mut builder = SubmissionBuilder::new(&keys.owner)?;
+    for body in bodies {
+        let time = now();
+        let id = crate::decision::random_id(time).map_err(|error| anyhow!(error))?;
+        builder.push(&Draft::with_body(id, body, time))?;
+    }
+    ledger.submit(builder.sign(ledger.ledger_id())?)?;
+    Ok(())
+}
+
+/// Moves what was made into the ledger's directory, what makes it a ledger last.
+fn move_into_place(building: &Path, dir: &Path) -> Result<()> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(building).with_context(|| building.display().to_string())? {
+        names.push(entry?.file_name());
+    }
+    names.sort_by_key(|name| name == "log");
+    for name in names {
+        let (from, to) = (building.join(&name), dir.join(&name));
+        fs::rename(&from, &to).with_context(|| to.display().to_string())?;
+    }
+    fs::remove_dir(building).with_context(|| building.display().to_string())?;
+    File::open(dir).and_then(|dir| dir.sync_all()).with_context(|| dir.display().to_string())
+}

@@ -1,0 +1,197 @@
+//! Values as JSON, exactly.
+//!
+//! | value | JSON |
+//! | --- | --- |
+//! | null, bool, text, list, map | the same |
+//! | integer | a number without fraction or exponent |
+//! | decimal | a number with the very digits: `19.90` stays `19.90`; a whole number beyond 64 bits has no point |
+//! | bytes | `{"$bytes": "<hexadecimal>"}` |
+//!
+//! Numbers are read digit by digit and never pass through a float: `19.90` is the decimal 1990 with scale 2, `1e3` is
+//! the integer 1000, `1.5e-2` is 15 with scale 3. What is withheld or erased prints as `{"withheld": "<commitment>"}`.
+
+use counterfoil_format::Hash;
+use counterfoil_format::limits::DECIMAL_SCALE;
+use counterfoil_format::part::Slot;
+use counterfoil_format::value::{Decimal, Value};
+use counterfoil_rules::state::Leaf;
+use serde_json::{Map, Number, Value as Json, json};
+use std::fmt::Write;
+
+const BYTES: &str = "$bytes";
+
+/// A value as JSON.
+pub fn of_value(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(yes) => Json::Bool(*yes),
+        Value::Int(number) => json!(number),
+        Value::Decimal(decimal) => of_decimal(*decimal),
+        Value::Text(text) => json!(text),
+        Value::Bytes(bytes) => json!({ BYTES: hex(bytes) }),
+        Value::List(items) => Json::Array(items.iter().map(of_value).collect()),
+        Value::Map(map) => {
+            Json::Object(map.iter().map(|(key, item)| (key.clone(), of_value(item))).collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// A decimal as a JSON number with the same digits.
+pub fn of_decimal(decimal: Decimal) -> Json {
+    let digits = decimal.to_string();
+    digits.parse::<Number>().map_or(Json::String(digits), Json::Number)
+}
+
+/// An encoded value as JSON; bytes that are no encoding print as bytes.
+pub fn of_encoded(bytes: &[u8]) -> Json {
+    Value::decode(bytes).map_or_else(|_| json!({ BYTES: hex(bytes) }), |value| of_value(&value))
+}
+
+/// A value that may be closed.
+pub fn of_slot(slot: &Slot<'_>) -> Json {
+    match slot {
+        Slot::Closed(commitment) => withheld(commitment),
+        Slot::Open { bytes, .. } => of_encoded(bytes),
+    }
+}
+
+/// What a key of the state holds.
+pub fn of_leaf(leaf: &Leaf) -> Json {
+    match leaf {
+        Leaf::Value(value) => of_slot(&value.slot()),
+        Leaf::Counter(number) => json!(number),
+        Leaf::Stage(stage) => json!(stage),
+    }
+}
+
+/// What stands where content is withheld or erased.
+pub fn withheld(commitment: &Hash) -> Json {
+    json!({ "withheld": commitment.to_string() })
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// Reads a value.
+pub fn to_value(json: Json) -> Result<Value, String> {
+    Ok(match json {
+        Json::Null => Value::Null,
+        Json::Bool(yes) => Value::Bool(yes),
+        Json::Number(number) => to_number(&number)?,
+        Json::String(text) => Value::Text(text),
+        Json::Array(items) => Value::List(items.into_iter().map(to_value).collect::<Result<_, _>>()?),
+        Json::Object(map) => match tagged_bytes(&map) {
+            Some(bytes) => Value::Bytes(bytes),
+            None => {
+                let entries = map.into_iter().map(|(key, item)| to_value(item).map(|item| (key, item)));
+                Value::Map(entries.collect::<Result<_, _>>()?)
+            }
+        },
+    })
+}
+
+/// The bytes in `{"$bytes": "<hexadecimal>"}`.
+fn tagged_bytes(map: &Map<String, Json>) -> Option<Vec<u8>> {
+    let digits = map.get(BYTES).filter(|_| map.len() == 1)?.as_str()?.as_bytes();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some((digit(*high)? << 4) | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// Reads a number: an integer when it is whole and was written without a fraction that remains, else a decimal.
+fn to_number(number: &Number) -> Result<Value, String> {
+    let text = number.to_string();
+    let Decimal { mantissa, scale } = read_decimal(&text)?;
+    Ok(match (scale, i64::try_from(mantissa)) {
+        (0, Ok(whole)) => Value::Int(whole),
+        _ => Value::Decimal(Decimal { mantissa, scale }),
+    })
+}
+
+/// Reads the text of a JSON number without losing a digit.
+pub fn read_decimal(text: &str) -> Result<Decimal, String> {
+    let too_many = || format!("the number {} has too many digits: 38 are kept exactly", shorten(text));
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let significant = format!("{whole}{fraction}");
+    if significant.bytes().all(|byte| matches!(byte, b'0' | b'-')) && (fraction.is_empty() || exponent != "0")
+    {
+        return Ok(Decimal { mantissa: 0, scale: 0 });
+    }
+    let mantissa: i128 = significant.parse().map_err(|_| too_many())?;
+    let exponent: i64 = exponent.parse().map_err(|_| too_many())?;
+    let written = i64::try_from(fraction.len()).map_err(|_| too_many())?;
+    let scale = written.checked_sub(exponent).ok_or_else(too_many)?;
+    if scale > 0 {
+        let scale = u8::try_from(scale).ok().filter(|scale| *scale <= DECIMAL_SCALE).ok_or_else(too_many)?;
+        return Ok(Decimal { mantissa, scale });
+    }
+    let zeros = u32::try_from(-scale).map_err(|_| too_many())?;
+    let shifted = 10i128.checked_pow(zeros).and_then(|power| mantissa.checked_mul(power));
+    Ok(Decimal { mantissa: shifted.ok_or_else(too_many)?, scale: 0 })
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(24) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Value, String> {
+        to_value(serde_json::from_str(text).unwrap())
+    }
+
+    fn decimal(mantissa: i128, scale: u8) -> Result<Value, String> {
+        Ok(Value::Decimal(Decimal { mantissa, scale }))
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        assert_eq!(read("19.90"), decimal(1990, 2));
+        assert_eq!(read("-0.005"), decimal(-5, 3));
+        assert_eq!(read("0.00"), decimal(0, 2));
+        assert_eq!(read("1.5e-2"), decimal(15, 3));
+        assert_eq!(read("1e3"), Ok(Value::Int(1000)));
+        assert_eq!(read("1E+3"), Ok(Value::Int(1000)));
+        assert_eq!(read("1.50e1"), decimal(150, 1));
+        assert_eq!(read("-7"), Ok(Value::Int(-7)));
+        assert_eq!(read("-0"), Ok(Value::Int(0)));
+        assert_eq!(read("0e999999999999999999999"), Ok(Value::Int(0)));
+        assert_eq!(read("9223372036854775808"), decimal(1 << 63, 0));
+        assert_eq!(read("-9223372036854775808"), Ok(Value::Int(i64::MIN)));
+        for text in ["1e39", "1e-39", "1e99999999999999999999", &"9".repeat(40)] {
+            assert!(read(text).unwrap_err().contains("too many digits"), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_go_there_and_back() {
+        let text = r#"{"a":[null,true,-7,"x"],"b":19.90,"c":{"$bytes":"00ff"},"d":9223372036854775808}"#;
+        let value = read(text).unwrap();
+        assert_eq!(of_value(&value).to_string(), text);
+        let Value::Map(map) = value else { panic!("a map was written") };
+        assert_eq!(map["c"], Value::Bytes(vec![0, 255]));
+    }
+
+    #[test]
+    fn only_well_formed_bytes_are_bytes() {
+        for text in [r#"{"$bytes":"0"}"#, r#"{"$bytes":"zz"}"#, r#"{"$bytes":"00","x":1}"#, r#"{"$bytes":1}"#]
+        {
+            assert!(matches!(read(text), Ok(Value::Map(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The directory of key files: `NAME.key` is a secret key, `NAME.pub` its public half in hexadecimal.
+//!
+//! It is `keys/` in the ledger's directory, or what `COUNTERFOIL_KEY_DIR` says. The directory has mode 0700, secret
+//! keys have mode 0600; a secret key that others may read is refused.
+
+use anyhow::{Context, Result, anyhow};
+use counterfoil_format::Hash;
+use counterfoil_format::body::Role;
+use counterfoil_ledger::{Layout, SecretError, SecretKey, Signer};
+use counterfoil_rules::governance::Governance;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// A directory of key files.
+#[derive(Debug, Clone)]
+pub struct KeyDir {
+    path: PathBuf,
+}
+
+/// A secret key, with the name under which it is enrolled.
+#[derive(Debug)]
+pub struct NamedKey {
+    /// The name.
+    pub name: String,
+    /// The key.
+    pub key: SecretKey,
+}
+
+/// The directory that the environment names for all secret keys.
+pub fn dir_from_env() -> Option<PathBuf> {
+    std::env::var_os("COUNTERFOIL_KEY_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}
+
+impl KeyDir {
+    /// Where the keys of the ledger in this directory lie.
+    pub fn of(ledger: &Path) -> Self {
+        Self::at(dir_from_env().unwrap_or_else(|| Layout::of(ledger).keys()))
+    }
+
+    /// Keys in this directory.
+    pub fn at(path: PathBuf) -> Self {
+        KeyDir { path }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of a secret key.
+    pub fn secret(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}.key"))
+    }
+
+    /// The file of its public half.
+    pub fn public(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}.pub"))
+    }
+
+    /// Makes the directory, readable by its owner alone, when it is not there.
+    pub fn create(&self) -> Result<()> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.path);
+        made.with_context(|| self.path.display().to_string())
+    }
+
+    /// Writes both halves of a key to new files.
+    pub fn save(&self, name: &str, key: &SecretKey) -> Result<()> {
+        key.save(&self.secret(name))?;
+        let public = self.public(name);
+        let hex = Hash(*key.public().as_bytes());
+        fs::write(&public, format!("{hex}\n")).with_context(|| public.display().to_string())
+    }
+
+    /// Reads a secret key.
+    pub fn load(&self, name: &str) -> Result<SecretKey> {
+        check_name(name).map_err(|error| anyhow!("key {name:?}: {error}"))?;
+        let path = self.secret(name);
+        SecretKey::load(&path).map_err(|error| match error {
+            SecretError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => anyhow!(
+                "there is no key {name}: looked for {}. Secret keys lie in the ledger's directory keys/, or where \
+                 COUNTERFOIL_KEY_DIR says",
+                path.display()
+            ),
+            error => error.into(),
+        })
+    }
+
+    /// The secret key of the first enrolled key in force with a role, of those whose file is here.
+    pub fn for_role(&self, governance: &Governance, role: Role) -> Result<NamedKey> {
+        let mut looked_for = Vec::new();
+        for enrolled in governance.keys.all() {
+            if enrolled.until.is_some() || enrolled.roles & role.bit() == 0 {
+                continue;
+            }
+            let name = enrolled.name.clone();
+            if check_name(&name).is_ok() && self.secret(&name).exists() {
+                let key = self.load(&name)?;
+                if *key.public() == enrolled.key {
+                    return Ok(NamedKey { name, key });
+                }
+                looked_for.push(format!("{name}.key (another key than the enrolled one)"));
+            } else {
+                looked_for.push(format!("{name}.key"));
+            }
+        }
+        match looked_for.is_empty() {
+            true => Err(anyhow!("no key in force has the role {}; the owner can grant one", role.name())),
+            false => Err(anyhow!(
+                "no secret key of a key with the role {}: looked in {} for {}. COUNTERFOIL_KEY_DIR names another \
+                 directory",
+                role.name(),
+                self.path.display(),
+                looked_for.join(", ")
+            )),
+        }
+    }
+
+    /// The key named, or else the first one with a role.
+    pub fn author(&self, governance: &Governance, named: Option<&str>, role: Role) -> Result<NamedKey> {
+        match named {
+            None => self.for_role(governance, role),
+            Some(file) => {
+                let key = self.load(file)?;
+                let enrolled = governance.keys.get(&key.public().id()).map(|enrolled| enrolled.name.clone());
+                Ok(NamedKey { name: enrolled.unwrap_or_else(|| file.to_owned()), key })
+            }
+        }
+    }
+}
+
+/// Checks that a key's name can be the name of a file: letters, digits, `.`, `_` and `-`, and no dot in front.
+pub fn check_name(name: &str) -> Result<String, String> {
+    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 64 || name.starts_with(['.', '-']) || !name.chars().all(fit) {
+        return Err(
+            "a key's name is 1 to 64 letters, digits, '.', '_' and '-', and begins with none of '.', '-'"
+                .into(),
+        );
+    }
+    Ok(name.to_owned())
+}

@@ -1,0 +1,60 @@
+//! Where the ledger is, and opening it.
+
+use crate::keys::KeyDir;
+use anyhow::{Context, Result, bail};
+use counterfoil_ledger::{Layout, Ledger, Log};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The directory of a ledger that was named on the command line or in the environment.
+#[derive(Debug, Clone)]
+pub struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    /// The ledger that was named; an error says how to name one.
+    pub fn find(named: Option<&Path>) -> Result<Self> {
+        match named {
+            Some(dir) if !dir.as_os_str().is_empty() => Ok(Place { dir: dir.to_owned() }),
+            _ => bail!(
+                "no ledger was named: give -l DIR or set COUNTERFOIL_LEDGER \
+                 (`counterfoil init DIR --origin NAME` begins one)"
+            ),
+        }
+    }
+
+    /// A ledger in this directory.
+    pub fn at(dir: &Path) -> Self {
+        Place { dir: dir.to_owned() }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where its secret keys lie.
+    pub fn keys(&self) -> KeyDir {
+        KeyDir::of(&self.dir)
+    }
+
+    /// Opens the log for reading. Another process may be writing.
+    pub fn log(&self) -> Result<Log> {
+        Ok(Log::open(&self.dir)?)
+    }
+
+    /// Opens the ledger for writing with its sealing key, and says on standard error what was mended.
+    pub fn ledger(&self) -> Result<Ledger> {
+        if !Layout::of(&self.dir).log().is_dir() {
+            // Reading gives the better error: a missing key is not what is wrong.
+            self.log()?;
+        }
+        let seal_key = self.keys().load("ledger").context("the key that seals")?;
+        let ledger = Ledger::open(&self.dir, Arc::new(seal_key))?;
+        for notice in ledger.notices() {
+            eprintln!("counterfoil: note: {notice}");
+        }
+        Ok(ledger)
+    }
+}

@@ -1,0 +1,240 @@
+//! `show`: all that one row says.
+
+use crate::json;
+use crate::names::Names;
+use crate::place::Place;
+use crate::row_json::{RowJson, score};
+use crate::summary;
+use crate::table::{Table, printable};
+use anyhow::Result;
+use counterfoil_format::codec::CodecError;
+use counterfoil_format::content::{Actors, Context, Effect, Evidence};
+use counterfoil_format::intent::Kind;
+use counterfoil_format::landing::{Outcome, Reversibility};
+use counterfoil_format::ops::Op;
+use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::row::Row;
+use counterfoil_format::value::Value;
+use counterfoil_ledger::Log;
+use counterfoil_rules::governance::Governance;
+use std::io::Write;
+
+/// What `show` is given.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The row's number
+    seq: u64,
+    /// Print the same JSON object as `log --json`
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  counterfoil -l shop show 12
+  counterfoil -l shop show 12 --json | jq .rollback";
+
+/// How many operations, effects and pieces of evidence are shown.
+const SHOWN: usize = 20;
+
+/// Shows a row.
+pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
+    let log = place.log()?;
+    let stored = log.row(args.seq)?;
+    let row = stored.parse()?;
+    let mut names = Names::of(&log)?;
+    let object = RowJson::of(&row, &mut names)?;
+    if args.json {
+        serde_json::to_writer(&mut *out, &object)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    let operator = names.holder(row.landing.kill_switch_row)?;
+    let governance = log.governance()?;
+    writeln!(out, "{}\n", title(&row, &object))?;
+    let mut table = Table::default();
+    provenance(&row, &object, operator, &mut table).map_err(|error| log.damaged(args.seq, error))?;
+    changes(&row, &names, &mut table).map_err(|error| log.damaged(args.seq, error))?;
+    identity(&object, &mut table);
+    table.print(2, out)?;
+    next_step(&row, &governance, &log, out)
+}
+
+fn title(row: &Row<'_>, object: &RowJson) -> String {
+    let what = if row.head.kind == Kind::Decision { row.head.action } else { object.kind };
+    let mut title = format!("row {}: {}, {}", object.seq, printable(what), object.outcome);
+    if !object.reasons.is_empty() {
+        title.push_str(&format!(" ({})", object.reasons.join(", ")));
+    }
+    title
+}
+
+/// Who, when, why and on what.
+fn provenance(
+    row: &Row<'_>,
+    object: &RowJson,
+    operator: Option<String>,
+    table: &mut Table,
+) -> Result<(), CodecError> {
+    table.push(["landed", &object.landed_at]);
+    table.push(["decided", &object.authored_at]);
+    let entity = summary::entity(row)?;
+    if !entity.is_empty() {
+        table.push(["about", &entity]);
+    }
+    match row.part(PartTag::Context) {
+        None => {}
+        Some(Slot::Closed(_)) => table.push(["why", "(withheld)"]),
+        Some(Slot::Open { bytes, .. }) => {
+            let context = Context::decode(bytes)?;
+            if !context.reason.is_empty() {
+                table.push(["why", context.reason]);
+            }
+            if let Ok(Value::Map(map)) = Value::decode(context.data) {
+                for (key, value) in map.iter().take(SHOWN) {
+                    table.push(["context", &format!("{key}: {}", json::of_value(value))]);
+                }
+            }
+        }
+    }
+    if row.head.kind == Kind::Decision {
+        let asked = format!("{}, tier {}", object.mode, object.tier.unwrap_or("not stated"));
+        table.push(["asked for", &asked]);
+    }
+    actors(row, table)?;
+    table.push(["signed by", &format!("{} (key {})", object.author, object.author_key)]);
+    let operator = operator.unwrap_or_else(|| "(withheld)".into());
+    let since = match object.kill_switch_row {
+        0 => "from the start".to_owned(),
+        row => format!("since row {row}"),
+    };
+    table.push(["kill switch", &format!("held by {operator}, {since}")]);
+    table.push(["policy", &format!("set by row {}", object.policy_row)]);
+    match row.part(PartTag::Evidence) {
+        None => {}
+        Some(Slot::Closed(_)) => table.push(["evidence", "(withheld)"]),
+        Some(Slot::Open { bytes, .. }) => {
+            let evidence = Evidence::decode_all(bytes)?;
+            push_some(
+                table,
+                "evidence",
+                evidence.iter().map(|item| match item {
+                    Evidence::Row(row) => format!("row {row}"),
+                    Evidence::Document { uri, blake3 } => format!("{uri} (blake3 {blake3})"),
+                }),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn actors(row: &Row<'_>, table: &mut Table) -> Result<(), CodecError> {
+    match row.part(PartTag::Actors) {
+        None => {}
+        Some(Slot::Closed(_)) => table.push(["actors", "(withheld)"]),
+        Some(Slot::Open { bytes, .. }) => {
+            let actors = Actors::decode(bytes)?;
+            if !actors.planner.is_empty() {
+                table.push(["planner", actors.planner]);
+            }
+            if let Some(judge) = actors.judge {
+                table.push(["judge", &format!("{}, score {}", judge.by, score(judge.score))]);
+            }
+            if !actors.executor.is_empty() {
+                table.push(["executor", actors.executor]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the row does, and what takes it back.
+fn changes(row: &Row<'_>, names: &Names<'_>, table: &mut Table) -> Result<(), CodecError> {
+    if row.part(PartTag::Body).is_some() {
+        let words = summary::summary(row, names)?;
+        table.push(["says", &words]);
+    }
+    let does = match row.landing.outcome {
+        Outcome::Applied => "does",
+        Outcome::DryRun => "would do",
+        Outcome::Review => "asked to do",
+    };
+    push_ops(row, PartTag::Ops, does, table)?;
+    match row.part(PartTag::Effects) {
+        None => {}
+        Some(Slot::Closed(_)) => table.push(["effects", "(withheld)"]),
+        Some(Slot::Open { bytes, .. }) => {
+            let effects = Effect::decode_all(bytes)?;
+            push_some(
+                table,
+                "effect",
+                effects.iter().map(|effect| {
+                    let undo =
+                        effect.undo.map_or_else(|| "none".into(), |undo| json::of_encoded(undo).to_string());
+                    format!("{}: {}; undo: {undo}", effect.adapter, json::of_encoded(effect.request))
+                }),
+            );
+        }
+    }
+    push_ops(row, PartTag::Rollback, "rollback", table)?;
+    let reversible = match row.landing.reversibility {
+        Reversibility::Exact => return Ok(()),
+        Reversibility::Declared => "its effects by the undo that each declares".to_owned(),
+        Reversibility::Window(until) => format!("its effects until {}", crate::time::print(until)),
+        Reversibility::Compensating => "its effects can only be compensated".to_owned(),
+        Reversibility::Never => "its effects cannot be undone".to_owned(),
+    };
+    table.push(["reversible", &reversible]);
+    Ok(())
+}
+
+fn push_ops(row: &Row<'_>, tag: PartTag, label: &str, table: &mut Table) -> Result<(), CodecError> {
+    match row.part(tag) {
+        None => {}
+        Some(Slot::Closed(_)) => table.push([label, "(withheld)"]),
+        Some(Slot::Open { .. }) => {
+            let ops = row.ops(tag)?.unwrap_or_default();
+            push_some(table, label, ops.iter().map(with_guard));
+        }
+    }
+    Ok(())
+}
+
+fn with_guard(op: &Op<'_>) -> String {
+    match summary::guard(&op.guard) {
+        Some(guard) => format!("{}   ({guard})", summary::op(op)),
+        None => summary::op(op),
+    }
+}
+
+fn push_some(table: &mut Table, label: &str, items: impl ExactSizeIterator<Item = String>) {
+    let count = items.len();
+    for item in items.take(SHOWN) {
+        table.push([label, &item]);
+    }
+    if count > SHOWN {
+        table.push([label, &format!("and {} more; --json prints all", count - SHOWN)]);
+    }
+}
+
+fn identity(object: &RowJson, table: &mut Table) {
+    table.push(["id", &object.id]);
+    table.push(["row hash", &object.row_hash]);
+}
+
+/// What can be done about the row.
+fn next_step(row: &Row<'_>, governance: &Governance, log: &Log, out: &mut dyn Write) -> Result<()> {
+    let seq = row.landing.seq;
+    if let Some(by) = governance.undone_by(seq) {
+        writeln!(
+            out,
+            "\nTaken back by row {by}; `counterfoil rollback {by}` shows what bringing it back does."
+        )?;
+    } else if row.landing.outcome == Outcome::Applied && row.part(PartTag::Rollback).is_some() {
+        writeln!(out, "\n`counterfoil rollback {seq}` shows what taking it back does, and changes nothing.")?;
+    } else if seq + 1 < log.head().size {
+        writeln!(out, "\n`counterfoil show {}` shows the next row.", seq + 1)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! `status`: what the ledger is and where it stands.
+
+use crate::names::Names;
+use crate::place::Place;
+use crate::table::Table;
+use crate::time;
+use anyhow::{Result, anyhow};
+use counterfoil_format::Hash;
+use counterfoil_format::note::VerifierKey;
+use serde_json::json;
+use std::io::Write;
+
+/// What `status` is given.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  counterfoil -l shop status
+  counterfoil -l shop status --json | jq -r .vkey
+
+The mode is `live` when the policy in force lets some action be live and the kill switch is released, and
+else `dry-run`: nothing an agent asks for would be applied.
+The owner is the key that row 0 names, which is the one to pin.";
+
+/// Prints the status.
+pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
+    let log = place.log()?;
+    let head = log.head();
+    let governance = log.governance()?;
+    let names = Names::of(&log)?;
+    let sealing = governance.keys.sealing().ok_or_else(|| anyhow!("no key seals this ledger"))?;
+    let vkey = VerifierKey { name: log.origin().to_owned(), key: sealing.key.clone() }.to_string();
+    // Row 0 enrols the owner and the ledger's key, the owner's under its name.
+    let first = governance.keys.all().into_iter().find(|key| key.since == 0 && key.name == "owner");
+    let owner = first.map(|key| Hash(*key.key.as_bytes()).to_string()).unwrap_or_default();
+    let holder = names.key(&governance.switch.holder);
+    let engaged = governance.switch.engaged;
+    let live = !engaged && !governance.policy.live.is_empty();
+    let mode = if live { "live" } else { "dry-run" };
+    if args.json {
+        let object = json!({
+            "origin": log.origin(), "ledger_id": log.ledger_id().to_string(), "vkey": vkey, "owner": owner,
+            "size": head.size, "root": head.root.to_string(), "head": head.row_hash.to_string(), "mode": mode,
+            "kill_switch": { "engaged": engaged, "holder": holder },
+            "policy_row": governance.policy_row, "kill_switch_row": governance.switch_row,
+            "last_landed_at": time::print(head.landed_at),
+        });
+        writeln!(out, "{object}")?;
+        return Ok(());
+    }
+    let switch = if engaged { "engaged" } else { "released" };
+    let actions = match governance.policy.live.as_slice() {
+        [] => "no action may be live".to_owned(),
+        [all] if all == "*" => "every action may be live".to_owned(),
+        some => format!("live: {}", some.join(", ")),
+    };
+    let mut table = Table::default();
+    table.push(["origin", log.origin()]);
+    table.push(["ledger id", &log.ledger_id().to_string()]);
+    table.push(["owner", &owner]);
+    table.push(["vkey", &vkey]);
+    table.push(["rows", &format!("{}, the last one at {}", head.size, time::print(head.landed_at))]);
+    table.push(["head", &head.row_hash.to_string()]);
+    table.push(["root", &head.root.to_string()]);
+    table.push(["mode", mode]);
+    table.push(["policy", &format!("{actions} (row {})", governance.policy_row)]);
+    table.push(["kill switch", &format!("{switch}, held by {holder} (row {})", governance.switch_row)]);
+    for key in governance.keys.all().into_iter().filter(|key| key.until.is_none()) {
+        let roles: Vec<_> =
+            counterfoil_format::body::Role::in_set(key.roles).map(|role| role.name()).collect();
+        let line = format!("{} ({}), {} since row {}", key.name, key.key.id(), roles.join(", "), key.since);
+        table.push(["key", &line]);
+    }
+    table.print(0, out)?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! A row in a few words, for people.
+
+use crate::json;
+use crate::names::Names;
+use counterfoil_format::body::{Body, KeyChange, Role};
+use counterfoil_format::codec::CodecError;
+use counterfoil_format::content::{Effect, Subject};
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::ops::{Change, Guard, Op};
+use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::row::Row;
+
+/// What a row is about.
+pub fn entity(row: &Row<'_>) -> Result<String, CodecError> {
+    Ok(match row.part(PartTag::Subject) {
+        None => String::new(),
+        Some(Slot::Closed(_)) => "(withheld)".into(),
+        Some(Slot::Open { bytes, .. }) => Subject::decode(bytes)?.entity.to_owned(),
+    })
+}
+
+/// What a row says or does: why it is in review, its first operations, or its body.
+pub fn summary(row: &Row<'_>, names: &Names<'_>) -> Result<String, CodecError> {
+    let mut words = Vec::new();
+    if row.landing.outcome == Outcome::Review {
+        let reasons: Vec<_> = row.landing.reasons.iter().map(|reason| reason.name()).collect();
+        words.push(format!("[{}]", reasons.join(", ")));
+    }
+    match row.part(PartTag::Body) {
+        None => {}
+        Some(Slot::Closed(_)) => words.push("(withheld)".into()),
+        Some(Slot::Open { bytes, .. }) => {
+            words.push(of_body(&Body::decode(row.head.kind, bytes)?, names));
+        }
+    }
+    match row.part(PartTag::Ops) {
+        None => {}
+        Some(Slot::Closed(_)) => words.push("(ops withheld)".into()),
+        Some(Slot::Open { .. }) => {
+            let ops = row.ops(PartTag::Ops)?.unwrap_or_default();
+            words.extend(ops.first().map(op));
+            if ops.len() > 1 {
+                words.push(format!("and {} more", ops.len() - 1));
+            }
+        }
+    }
+    if let Some(bytes) = row.content(PartTag::Effects) {
+        let effects = Effect::decode_all(bytes)?;
+        words.extend(effects.first().map(|effect| format!("effect on {}", effect.adapter)));
+    }
+    Ok(words.join(" "))
+}
+
+/// An operation in words.
+pub fn op(op: &Op<'_>) -> String {
+    let key = op.key;
+    match &op.change {
+        Change::Put(Slot::Closed(_)) => format!("{key} = (withheld)"),
+        Change::Put(slot) => format!("{key} = {}", json::of_slot(slot)),
+        Change::Delete => format!("delete {key}"),
+        Change::Add(delta) => {
+            format!("{key} {} {}", if *delta < 0 { "-=" } else { "+=" }, delta.unsigned_abs())
+        }
+        Change::Transition("") => format!("{key} leaves its stages"),
+        Change::Transition(stage) => format!("{key} moves to {stage}"),
+    }
+}
+
+/// What a guard asks for, in words; `None` when it asks for nothing.
+pub fn guard(guard: &Guard<'_>) -> Option<String> {
+    match guard {
+        Guard::None => None,
+        Guard::Absent => Some("only while the key is absent".into()),
+        Guard::Value(_) => Some("only while the key holds what this row set".into()),
+        Guard::Counter(number) => Some(format!("only while the counter is {number}")),
+        Guard::Stage(stage) => Some(format!("only while the stage is {stage}")),
+    }
+}
+
+fn of_body(body: &Body<'_>, names: &Names<'_>) -> String {
+    match body {
+        Body::Genesis(genesis) => format!("the ledger {} begins", genesis.origin),
+        Body::Key(KeyChange::Grant { roles, name, .. }) => {
+            format!("grant {name} as {}", Role::in_set(*roles).map(Role::name).collect::<Vec<_>>().join(", "))
+        }
+        Body::Key(KeyChange::Rotate { old, .. }) => format!("a new key for {}", names.key(old)),
+        Body::Key(KeyChange::Revoke { key, reason, .. }) => format!("revoke {}: {reason}", names.key(key)),
+        Body::Policy(policy) => format!("live: {}", policy.live.join(", ")),
+        Body::Evidence(reading) => format!("{} is {}", reading.metric, reading.value),
+        Body::KillSwitch(switch) => {
+            let now = if switch.engaged { "engaged" } else { "released" };
+            format!("{}: {now}, held by {}", switch.act.name(), names.key(&switch.holder))
+        }
+        Body::Rollback(rollback) => {
+            format!("takes back row {}{}:", rollback.target, if rollback.forced { ", forced" } else { "" })
+        }
+        Body::Outcome(outcome) => {
+            let undo = if outcome.undo { "undo of " } else { "" };
+            format!("{undo}effect {} of row {}: {}", outcome.effect, outcome.row, outcome.status.name())
+        }
+        Body::Snapshot(snapshot) => {
+            format!("the state after row {} has {} keys", snapshot.at, snapshot.leaves)
+        }
+        Body::Erasure(erasure) => format!("erases {} items: {}", erasure.items.len(), erasure.authority),
+        Body::Calibration(calibration) => {
+            format!(
+                "{} is {}, from {} rows",
+                calibration.metric,
+                calibration.threshold,
+                calibration.rows.len()
+            )
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Aligned text for people.
+
+use std::io::{self, Write};
+
+/// Rows of cells, printed in columns. The last column is as wide as it likes.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+    right: Vec<usize>,
+}
+
+impl Table {
+    /// A table with a heading for each column.
+    pub fn with_heading(heading: &[&str]) -> Self {
+        let mut table = Table::default();
+        table.push(heading.iter().copied());
+        table
+    }
+
+    /// Aligns a column to the right.
+    pub fn right(mut self, column: usize) -> Self {
+        self.right.push(column);
+        self
+    }
+
+    /// Adds a row.
+    pub fn push<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(|cell| printable(cell.as_ref())).collect());
+    }
+
+    /// Prints the table, each line behind this many spaces.
+    pub fn print(&self, indent: usize, out: &mut dyn Write) -> io::Result<()> {
+        let mut widths: Vec<usize> = Vec::new();
+        for row in &self.rows {
+            for (column, cell) in row.iter().enumerate() {
+                let width = cell.chars().count();
+                match widths.get_mut(column) {
+                    Some(widest) => *widest = width.max(*widest),
+                    None => widths.push(width),
+                }
+            }
+        }
+        for row in &self.rows {
+            let mut line = " ".repeat(indent);
+            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+                let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+                let (before, behind) = if self.right.contains(&column) {
+                    (padding.as_str(), "")
+                } else {
+                    ("", padding.as_str())
+                };
+                line.extend([before, cell, behind, "  "]);
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Text with its control characters escaped, so that what a row says cannot move the cursor or change colours.
+pub fn printable(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// Text cut to this many characters, with an ellipsis when something is missing.
+pub fn cut(text: &str, width: usize) -> String {
+    let text = printable(text);
+    match text.chars().count() > width {
+        true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_nothing_reaches_the_terminal_raw() {
+        let mut table = Table::with_heading(&["SEQ", "WHAT"]).right(0);
+        table.push(["7", "a\u{1b}[31mb\u{202e}"]);
+        let mut out = Vec::new();
+        table.print(1, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), " SEQ  WHAT\n   7  a\\u{1b}[31mb\\u{202e}\n");
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abcd", 4), "abcd");
+    }
+}

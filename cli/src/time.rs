@@ -1,0 +1,49 @@
+//! Times at the edge: RFC 3339 in UTC with microseconds.
+
+use counterfoil_format::intent::Micros;
+use jiff::Timestamp;
+
+/// Prints a time, such as `2026-11-23T10:00:00.000000Z`.
+pub fn print(time: Micros) -> String {
+    match Timestamp::from_microsecond(time) {
+        Ok(time) => format!("{time:.6}"),
+        // The format allows any 64-bit number; years beyond 9999 have no RFC 3339 form.
+        Err(_) => format!("{time} us since 1970"),
+    }
+}
+
+/// Prints a time for people, to the second: `2026-11-23 10:00:00`, in UTC.
+pub fn print_short(time: Micros) -> String {
+    let full = print(time);
+    match full.split_once('.') {
+        Some((seconds, _)) => seconds.replace('T', " "),
+        None => full,
+    }
+}
+
+/// Reads an RFC 3339 time with any offset, or a date, which stands for its midnight in UTC.
+pub fn parse(text: &str) -> Result<Micros, String> {
+    let midnight = || format!("{text}T00:00:00Z").parse::<Timestamp>();
+    let parsed = text.parse::<Timestamp>().or_else(|error| midnight().map_err(|_| error));
+    parsed
+        .map(Timestamp::as_microsecond)
+        .map_err(|_| format!("{text:?} is no time; write it as 2026-11-23T10:00:00Z or 2026-11-23"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_go_there_and_back() {
+        for time in [0, 1, -1, 1_795_491_963_000_000, 1_795_491_963_123_456] {
+            assert_eq!(parse(&print(time)), Ok(time));
+        }
+        assert_eq!(print(1_795_491_963_000_000), "2026-11-24T03:46:03.000000Z");
+        assert_eq!(print_short(1_795_491_963_000_000), "2026-11-24 03:46:03");
+        assert_eq!(parse("1970-01-02"), Ok(86_400_000_000));
+        assert_eq!(parse("1970-01-01T01:00:00+01:00"), Ok(0));
+        assert!(parse("yesterday").is_err());
+        assert!(print(i64::MAX).ends_with("us since 1970"));
+    }
+}
