@@ -6,8 +6,10 @@
 
 mod append;
 mod body_json;
+mod checkpoint;
 mod confirm;
 mod decision;
+mod diff;
 mod exit;
 mod history;
 mod init;
@@ -15,14 +17,21 @@ mod json;
 mod keys;
 mod log;
 mod names;
+mod past;
 mod place;
+mod prove;
+mod redo;
+mod restore;
 mod retry;
+mod rollback;
 mod row_json;
 mod show;
+mod state;
 mod status;
 mod summary;
 mod table;
 mod time;
+mod undo;
 
 use clap::{Parser, Subcommand};
 use place::Place;
@@ -73,6 +82,20 @@ enum Command {
     History(history::Args),
     /// Say what the ledger is and where it stands
     Status(status::Args),
+    /// Print the state, now or at an earlier moment
+    State(state::Args),
+    /// Print what differs between two moments
+    Diff(diff::Args),
+    /// Take rows back
+    Rollback(rollback::Args),
+    /// Put the whole state back to an earlier row
+    Restore(restore::Args),
+    /// Bring back what a rollback took back
+    Redo(redo::Args),
+    /// Print the newest seal, to be kept elsewhere
+    Checkpoint(checkpoint::Args),
+    /// Prove that a row lies in the log, or that an earlier log is a prefix of it
+    Prove(prove::Args),
 }
 
 fn main() -> ExitCode {
@@ -102,6 +125,13 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Show(args) => show::run(&args, &place()?, out)?,
         Command::History(args) => history::run(&args, &place()?, out)?,
         Command::Status(args) => status::run(&args, &place()?, out)?,
+        Command::State(args) => state::run(&args, &place()?, out)?,
+        Command::Diff(args) => diff::run(&args, &place()?, out)?,
+        Command::Rollback(args) => rollback::run(&args, &place()?, out)?,
+        Command::Restore(args) => restore::run(&args, &place()?, out)?,
+        Command::Redo(args) => redo::run(&args, &place()?, out)?,
+        Command::Checkpoint(args) => checkpoint::run(&args, &place()?, out)?,
+        Command::Prove(args) => prove::run(&args, &place()?, out)?,
     }
     Ok(exit::DONE)
 }

@@ -20,7 +20,7 @@ use counterfoil_format::group::{GroupBuilder, Seal};
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reversibility, row_hash};
 use counterfoil_format::merkle::{root, row_leaf};
-use counterfoil_format::note::{SignedNote, checkpoint_text};
+use counterfoil_format::note::checkpoint_text;
 use counterfoil_rules::governance::Governance;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
@@ -152,11 +152,6 @@ impl Ledger {
     /// What a key holds now, by durable rows. Waits for a group that is being written.
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
         self.core().current.held(key).map_err(ReadError::Index)
-    }
-
-    /// The signed checkpoint of the end of the log.
-    pub fn checkpoint(&self) -> SignedNote {
-        self.core().writer.checkpoint()
     }
 
     /// What was found and mended since the ledger was opened, in words for people.

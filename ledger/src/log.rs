@@ -15,7 +15,7 @@ use counterfoil_format::frame::FrameError;
 use counterfoil_format::group::{GroupBody, GroupHeader};
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::note::Checkpoint;
+use counterfoil_format::note::{Checkpoint, SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_rules::governance::{Governance, GovernanceError};
@@ -96,6 +96,21 @@ impl Log {
     pub fn checkpoint(&self) -> Checkpoint {
         let head = self.head();
         Checkpoint { origin: self.origin.clone(), size: head.size, root: head.root }
+    }
+
+    /// The newest seal, as a signed checkpoint.
+    pub fn signed_checkpoint(&self) -> Result<SignedNote, OpenError> {
+        let keys = self.governance()?.keys;
+        let key = keys.sealing().ok_or(OpenError::WrongLedgerKey)?.key.clone();
+        let head = self.head();
+        let last = head.size.saturating_sub(1);
+        let group = self.group(last).ok_or(ReadError::NoSuchRow { row: last, size: head.size })?;
+        let mut body = Vec::new();
+        let header = group.read(&mut body)?;
+        let seal = GroupBody::parse(&header, &body).map_err(|error| group.damage(error.into()))?.seal;
+        let text = checkpoint_text(&self.origin, header.end_seq(), &seal.root);
+        let key = VerifierKey { name: self.origin.clone(), key };
+        Ok(SignedNote::new(text, &key, &seal.signature))
     }
 
     /// Reads a row.

@@ -92,12 +92,6 @@ impl Writer {
         SignedNote::new(self.log.checkpoint().text(), &key, signature)
     }
 
-    /// The signed checkpoint of the end of the log. Ed25519 is deterministic: this is the seal of the last group again.
-    pub fn checkpoint(&self) -> SignedNote {
-        let text = self.log.checkpoint().text();
-        self.note(&self.seal_key.sign(text.as_bytes()))
-    }
-
     /// Closes the active segment when it has reached this size, and begins the next. The closed one's bytes are durable
     /// already; the new one's header and name are made durable before anything is written behind it.
     pub fn roll_if_full(&mut self, segment_bytes: u64, salt: [u8; 16]) -> Result<(), WriteError> {

@@ -5,11 +5,13 @@
 //! count.
 
 use crate::history::{History, ReplayError};
+use crate::state::{PastState, state_after, state_of_keys};
 use counterfoil_format::Hash;
+use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
 use counterfoil_format::intent::Kind;
-use counterfoil_format::landing::Outcome;
-use counterfoil_format::ops::{Change, Op};
+use counterfoil_format::landing::{Outcome, Reason};
+use counterfoil_format::ops::{Change, Op, decode_ops};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_rules::governance::Governance;
@@ -87,6 +89,14 @@ pub enum PlanError<E> {
         /// The rollback row in force.
         by: u64,
     },
+    /// The state has moved on from what the row left.
+    #[error("row {row} cannot be taken back exactly: {reason}, since a key it left is not as it left it")]
+    Drift {
+        /// The row.
+        row: u64,
+        /// What stands against it.
+        reason: Reason,
+    },
     /// Later rows build on it.
     #[error("later rows build on what would be taken back: {}", list(.0))]
     Dependants(Vec<Dependant>),
@@ -158,6 +168,26 @@ pub fn plan_restore<H: History>(
     }
     reversals.reverse();
     Ok(Plan { size, reversals })
+}
+
+/// Keys above which a preview reads the whole log rather than the rows of each key.
+const MANY_KEYS: usize = 256;
+
+/// What the keys that a plan puts back hold before and after it. Nothing is changed.
+pub fn preview<H: History>(history: &H, plan: &Plan) -> Result<(PastState, PastState), PlanError<H::Error>> {
+    let keys: BTreeSet<String> = plan.reversals.iter().flat_map(|r| r.keys.iter().cloned()).collect();
+    let before = match keys.len() {
+        0..=MANY_KEYS => state_of_keys(history, &keys)?,
+        _ => state_after(history, plan.size)?,
+    };
+    let mut after = before.clone();
+    for reversal in &plan.reversals {
+        let row = reversal.target;
+        let impossible = |error: CodecError| ReplayError::Impossible { row, reason: error.to_string() };
+        let ops = decode_ops(&reversal.ops).map_err(impossible)?;
+        after.carry_out(&ops, plan.size).map_err(|reason| PlanError::Drift { row, reason })?;
+    }
+    Ok((before, after))
 }
 
 /// What it takes to take a row back.

@@ -2,13 +2,14 @@
 
 use crate::history::{History, ReplayError};
 use counterfoil_format::Hash;
-use counterfoil_format::landing::Outcome;
+use counterfoil_format::landing::{Outcome, Reason};
+use counterfoil_format::ops::Op;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_format::state::state_digest;
 use counterfoil_rules::apply::apply;
 use counterfoil_rules::state::{Leaf, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::{Bound, ControlFlow};
 
@@ -56,18 +57,32 @@ impl PastState {
 
     /// Carries out an applied row; others change nothing.
     pub fn absorb<E>(&mut self, row: &Row<'_>) -> Result<(), ReplayError<E>> {
+        self.absorb_ops(row, |_| true)
+    }
+
+    /// Carries out those operations of an applied row that are wanted. Operations on one key do not look at others.
+    fn absorb_ops<E>(
+        &mut self,
+        row: &Row<'_>,
+        wanted: impl Fn(&Op<'_>) -> bool,
+    ) -> Result<(), ReplayError<E>> {
         let seq = row.landing.seq;
         if row.landing.outcome != Outcome::Applied || row.part(PartTag::Ops).is_none() {
             return Ok(());
         }
         let impossible = |reason: String| ReplayError::Impossible { row: seq, reason };
         let ops = row.ops(PartTag::Ops).map_err(|error| impossible(error.to_string()))?;
-        let ops = ops.ok_or(ReplayError::Withheld(seq))?;
-        let Ok(result) = apply(self, &ops, true);
-        let applied = result.map_err(|reason| impossible(reason.to_string()))?;
-        for (key, leaf) in applied.into_changes() {
+        let mut ops = ops.ok_or(ReplayError::Withheld(seq))?;
+        ops.retain(wanted);
+        self.carry_out(&ops, seq).map_err(|reason| impossible(reason.to_string()))
+    }
+
+    /// Carries out the operations of a row, or none of them when one fails.
+    pub fn carry_out(&mut self, ops: &[Op<'_>], row: u64) -> Result<(), Reason> {
+        let Ok(result) = apply(self, ops, true);
+        for (key, leaf) in result?.into_changes() {
             match leaf {
-                Some(leaf) => drop(self.held.insert(key.into_owned(), Held { leaf, row: seq })),
+                Some(leaf) => drop(self.held.insert(key.into_owned(), Held { leaf, row })),
                 None => drop(self.held.remove(key.as_ref())),
             }
         }
@@ -98,4 +113,21 @@ pub fn state_after<H: History>(history: &H, size: u64) -> Result<PastState, Repl
         }
     })?;
     failed.map_or(Ok(state), Err)
+}
+
+/// What these keys hold now, from the rows that touch them alone.
+pub fn state_of_keys<H: History>(
+    history: &H,
+    keys: &BTreeSet<String>,
+) -> Result<PastState, ReplayError<H::Error>> {
+    let mut rows = BTreeSet::new();
+    for key in keys {
+        rows.extend(history.rows_of_key(key)?);
+    }
+    let mut state = PastState::default();
+    for row in rows {
+        let wanted = |op: &Op<'_>| keys.contains(op.state_key().as_ref());
+        history.with_row(row, |row| state.absorb_ops(row, wanted))??;
+    }
+    Ok(state)
 }

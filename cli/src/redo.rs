@@ -1,0 +1,44 @@
+//! `counterfoil redo`: bring back what a rollback took back.
+
+use crate::exit::Refused;
+use crate::place::Place;
+use crate::undo;
+use anyhow::Result;
+use counterfoil_replay::plan::{newest_rollback, plan_rollback};
+use std::io::Write;
+
+/// Shows what bringing rows back would do, and with --apply does it. A redo is the rollback of a rollback.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  counterfoil redo                 the newest rollback in force, with all rows it took back together
+  counterfoil redo 57 --apply      bring back what row 57 took back")]
+pub struct Args {
+    /// The rollback rows to take back; the newest ones, when not given
+    #[arg(value_name = "SEQ")]
+    rows: Vec<u64>,
+    #[command(flatten)]
+    options: undo::Options,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
+    let named: Vec<String> = args.rows.iter().map(u64::to_string).collect();
+    let again = format!("counterfoil redo {}", named.join(" "));
+    undo::run(place, &args.options, again.trim_end(), out, |past, governance, log| {
+        let rollbacks: Vec<u64> =
+            log.special().into_iter().filter(|row| governance.target_of(*row).is_some()).collect();
+        if let Some(row) = args.rows.iter().find(|row| !rollbacks.contains(row)) {
+            let hint = "only a rollback can be taken back by redo; `counterfoil log` shows them";
+            return Err(Refused::error(format!("row {row} is no rollback that was applied: {hint}")));
+        }
+        let rows = match args.rows.as_slice() {
+            [] => newest_rollback(past, governance, &rollbacks)?,
+            rows => rows.to_vec(),
+        };
+        if rows.is_empty() {
+            return Err(Refused::error("there is no rollback in force that could be taken back"));
+        }
+        plan_rollback(past, governance, &rows).map_err(undo::refused)
+    })
+}

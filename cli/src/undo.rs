@@ -1,0 +1,260 @@
+//! What `rollback`, `restore` and `redo` share: showing a plan, and landing it as rollback rows.
+
+use crate::confirm::confirm;
+use crate::decision::random_id;
+use crate::diff::{print_changes, side};
+use crate::exit::Refused;
+use crate::past::Past;
+use crate::place::Place;
+use crate::row_json;
+use crate::table::{Table, cut};
+use anyhow::Result;
+use counterfoil_format::body::{Body, Role, RollbackOf};
+use counterfoil_format::content::{Context, Subject};
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::limits::SUBMISSION_ROWS;
+use counterfoil_format::ops::decode_ops;
+use counterfoil_format::value::Value;
+use counterfoil_ledger::{Draft, DraftOp, Ledger, Log, ReadError, Receipt, SubmissionBuilder, now};
+use counterfoil_replay::diff::{Difference, difference};
+use counterfoil_replay::plan::{Plan, PlanError, Reversal, preview};
+use counterfoil_rules::governance::Governance;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use std::io::Write;
+
+/// Keys and rows that a preview lists for people before it cuts.
+const LISTED: usize = 30;
+
+/// How a plan is carried out.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Do it; without this, the plan is shown and nothing changes
+    #[arg(long)]
+    apply: bool,
+    /// Answer yes when more than one row is taken back
+    #[arg(long)]
+    yes: bool,
+    /// Why, in your words; it stands in each rollback row
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// The key that signs, by name; the first operator's, when not given
+    #[arg(long, value_name = "KEY")]
+    author: Option<String>,
+    /// One JSON object: size, plan, changes, applied, receipts
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes a plan on the log as it is, shows it, and with --apply lands it. `again` is the command to apply it with.
+pub fn run(
+    place: &Place,
+    options: &Options,
+    again: &str,
+    out: &mut dyn Write,
+    make: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Plan>,
+) -> Result<()> {
+    if !options.apply {
+        let log = place.log()?;
+        let plan = make(&Past::of(&log), &log.governance()?, &log)?;
+        let changes = changes(&log, &plan)?;
+        return show(options, again, &plan, &changes, &[], out);
+    }
+    let ledger = place.ledger()?;
+    let log = ledger.log();
+    let plan = make(&Past::of(log), &ledger.governance(), log)?;
+    let changes = changes(log, &plan)?;
+    let count = plan.reversals.len();
+    if count > 1 {
+        confirm(&format!("Take back {count} rows and change {} keys?", changes.len()), options.yes)?;
+    }
+    let receipts = land(place, options, &ledger, &plan)?;
+    ledger.close()?;
+    show(options, again, &plan, &changes, &receipts, out)?;
+    match receipts.iter().find(|receipt| receipt.outcome != Outcome::Applied) {
+        None => Ok(()),
+        Some(receipt) => Err(Refused::error(format!(
+            "row {} landed as {}: the state had moved on ({}); `counterfoil show {}` tells more",
+            receipt.seq,
+            receipt.outcome,
+            receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(", "),
+            receipt.seq
+        ))),
+    }
+}
+
+/// A plan that cannot be made is a refusal, unless the log could not be read.
+pub fn refused(error: PlanError<ReadError>) -> anyhow::Error {
+    match error {
+        PlanError::Replay(error) => error.into(),
+        PlanError::Dependants(dependants) => {
+            let rows =
+                dependants.iter().map(|d| format!("\n  row {} wrote {} after row {}", d.row, d.key, d.on));
+            Refused::error(format!(
+                "later rows build on what would be taken back; take them back too, or leave it:{}",
+                rows.collect::<String>()
+            ))
+        }
+        error => Refused::error(error.to_string()),
+    }
+}
+
+fn changes(log: &Log, plan: &Plan) -> Result<Vec<Difference>> {
+    let (before, after) = preview(&Past::of(log), plan).map_err(refused)?;
+    Ok(difference(&before, &after))
+}
+
+/// Lands a plan, up to 4096 rows a submission. Each submission lands whole, and after each the state is one that was.
+fn land(place: &Place, options: &Options, ledger: &Ledger, plan: &Plan) -> Result<Vec<Receipt>> {
+    let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Role::Operator)?;
+    let mut builder = SubmissionBuilder::new(&author.key)?;
+    let mut receipts = Vec::with_capacity(plan.reversals.len());
+    const SUBMISSION_BYTES: usize = 4 << 20;
+    for (place, reversal) in plan.reversals.iter().enumerate() {
+        push(&mut builder, reversal, &options.reason, &author.name)?;
+        let last = place + 1 == plan.reversals.len();
+        if last || builder.len() == SUBMISSION_ROWS || builder.bytes() >= SUBMISSION_BYTES {
+            receipts.extend(ledger.submit(builder.sign(ledger.ledger_id())?)?);
+        }
+    }
+    Ok(receipts)
+}
+
+fn push(
+    builder: &mut SubmissionBuilder<'_>,
+    reversal: &Reversal,
+    reason: &str,
+    executor: &str,
+) -> Result<()> {
+    let RollbackParts { body, data } = RollbackParts::of(reversal)?;
+    let ops = decode_ops(&reversal.ops)?;
+    let now = now();
+    let id = random_id(now).map_err(anyhow::Error::msg)?;
+    let mut draft = Draft::with_body(id, body, now);
+    draft.action = "rollback";
+    draft.ops = ops.into_iter().map(DraftOp::Stored).collect();
+    draft.subject =
+        (!reversal.entity.is_empty()).then_some(Subject { entity: &reversal.entity, lifecycle: None });
+    draft.actors = Some(counterfoil_format::content::Actors { planner: "", judge: None, executor });
+    draft.context = Some(Context { reason, data: &data });
+    Ok(builder.push(&draft)?)
+}
+
+struct RollbackParts {
+    body: Body<'static>,
+    data: Vec<u8>,
+}
+
+impl RollbackParts {
+    fn of(reversal: &Reversal) -> Result<Self> {
+        let body = RollbackOf { target: reversal.target, target_hash: reversal.target_hash, forced: false };
+        Ok(RollbackParts { body: Body::Rollback(body), data: Value::Map(BTreeMap::new()).encode()? })
+    }
+}
+
+fn show(
+    options: &Options,
+    again: &str,
+    plan: &Plan,
+    changes: &[Difference],
+    receipts: &[Receipt],
+    out: &mut dyn Write,
+) -> Result<()> {
+    if options.json {
+        return Ok(writeln!(out, "{}", as_json(options, plan, changes, receipts)?)?);
+    }
+    let (count, keys) = (plan.reversals.len(), changes.len());
+    if count == 0 {
+        writeln!(out, "Nothing to take back: the state is that already.")?;
+        return Ok(());
+    }
+    let done = if options.apply { "Took back" } else { "Would take back" };
+    writeln!(out, "{done} {}, newest first:", rows(count))?;
+    let mut table = Table::with_heading(&["ROW", "KIND", "ACTION", "ENTITY", "KEYS"]).right(0);
+    for reversal in plan.reversals.iter().take(LISTED) {
+        let keys = cut(&reversal.keys.join(" "), 60);
+        let cells = [
+            reversal.target.to_string(),
+            reversal.kind.name().into(),
+            cut(&reversal.action, 24),
+            cut(&reversal.entity, 24),
+            keys,
+        ];
+        table.push(cells);
+    }
+    table.print(2, out)?;
+    if count > LISTED {
+        writeln!(out, "  and {} more", rows(count - LISTED))?;
+    }
+    writeln!(out, "{} change{}:", keys_of(keys), if options.apply { "d" } else { "" })?;
+    print_changes(changes, LISTED, out)?;
+    let effects: Vec<_> = plan.reversals.iter().filter(|reversal| reversal.effects > 0).collect();
+    for reversal in effects {
+        let (row, effects) = (reversal.target, reversal.effects);
+        writeln!(out, "Not undone: row {row} also had {effects} effect(s) outside the state.")?;
+    }
+    match (receipts.first(), receipts.last()) {
+        (Some(first), Some(last)) if first.seq == last.seq => {
+            writeln!(
+                out,
+                "Landed as row {}. To bring it back: counterfoil redo {} --apply",
+                last.seq, last.seq
+            )?;
+        }
+        (Some(first), Some(last)) => writeln!(
+            out,
+            "Landed as rows {} to {}. To bring them back: counterfoil restore --to {} --apply",
+            first.seq,
+            last.seq,
+            plan.size.saturating_sub(1)
+        )?,
+        _ => writeln!(out, "Nothing was changed. To do it: {again} --apply")?,
+    }
+    Ok(())
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+fn keys_of(count: usize) -> String {
+    if count == 1 { "1 key".into() } else { format!("{count} keys") }
+}
+
+fn as_json(options: &Options, plan: &Plan, changes: &[Difference], receipts: &[Receipt]) -> Result<Json> {
+    let reversal = |reversal: &Reversal| -> Result<Json> {
+        let ops: Vec<Json> = decode_ops(&reversal.ops)?.iter().map(row_json::op).collect();
+        Ok(json!({
+            "target": reversal.target,
+            "target_hash": reversal.target_hash.to_string(),
+            "kind": reversal.kind.name(),
+            "action": reversal.action,
+            "entity": reversal.entity,
+            "keys": reversal.keys,
+            "ops": ops,
+            "effects_not_undone": reversal.effects,
+        }))
+    };
+    let change = |change: &Difference| {
+        json!({
+            "key": change.key,
+            "before": side(change.before.as_ref()),
+            "after": side(change.after.as_ref()),
+        })
+    };
+    let receipt = |receipt: &Receipt| {
+        json!({
+            "seq": receipt.seq,
+            "row_hash": receipt.row_hash.to_string(),
+            "outcome": receipt.outcome.name(),
+            "reasons": receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
+        })
+    };
+    Ok(json!({
+        "size": plan.size,
+        "plan": plan.reversals.iter().map(reversal).collect::<Result<Vec<_>>>()?,
+        "changes": changes.iter().map(change).collect::<Vec<_>>(),
+        "applied": options.apply,
+        "receipts": receipts.iter().map(receipt).collect::<Vec<_>>(),
+    }))
+}
