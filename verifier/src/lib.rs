@@ -17,6 +17,7 @@
 mod anchors;
 mod authority;
 mod check;
+pub mod command;
 mod error;
 mod facts;
 pub mod human;

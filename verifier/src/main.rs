@@ -1,12 +1,7 @@
 //! `counterfoil-verify`: the judge as a program of its own.
 
-use anyhow::Context;
-use clap::Parser;
-use counterfoil_verifier::human::Human;
-use counterfoil_verifier::{Options, Pin, Report, Scope, VerifyError, verify, verify_sequential};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use counterfoil_verifier::command::{self, EXIT_CODES};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -17,107 +12,21 @@ Examples:
       Also holds it against what you kept: its id, and a checkpoint from March.
   counterfoil-verify shop.ledger/log/00000000000000000000.seg
       Checks one segment by itself.
-  counterfoil-verify shop.ledger --json | jq .verdict
-
-Exit codes:
-  0  intact: every check that ran passed
-  1  broken: the bytes are not what was written
-  2  unchecked: usage, unreadable input
-  3  findings: the bytes are intact, but rows break the rules";
+  counterfoil-verify shop.ledger --json | jq .verdict";
 
 /// Proves offline what a Counterfoil ledger is, and says what it could not check.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
-struct Arguments {
-    /// A ledger's directory, a directory of segments, or one segment file.
-    path: PathBuf,
-    /// What you know of the ledger from elsewhere: ledger_id=HEX, owner=HEX or vkey=KEY. Repeatable.
-    #[arg(long = "pin", value_name = "NAME=VALUE")]
-    pins: Vec<Pin>,
-    /// A checkpoint of this ledger that was kept elsewhere. Repeatable.
-    #[arg(long = "checkpoint", value_name = "FILE")]
-    checkpoints: Vec<PathBuf>,
-    /// How many threads; by default one for each core.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Print the report as one JSON object.
-    #[arg(long)]
-    json: bool,
-    /// Check V01 to V12 alone: whether the bytes are what was written.
-    #[arg(long)]
-    integrity_only: bool,
-    /// Use the slow reference, row by row on one thread. The report is the same.
-    #[arg(long, conflicts_with = "threads")]
-    sequential: bool,
-    /// Print nothing; the exit code is the verdict.
-    #[arg(long, short, conflicts_with = "json")]
-    quiet: bool,
+#[command(version)]
+struct Program {
+    #[command(flatten)]
+    arguments: command::Arguments,
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match judge(&arguments) {
-        Ok(report) => match print(&arguments, &report) {
-            Ok(()) => ExitCode::from(report.verdict.exit_code()),
-            Err(error) => complain(&arguments, &format!("{error:#}")),
-        },
-        Err(error) => complain(&arguments, &error.to_string()),
+    let help = format!("{EXAMPLES}\n\n{EXIT_CODES}");
+    let matches = Program::command().after_help(help).get_matches();
+    match Program::from_arg_matches(&matches) {
+        Ok(program) => command::run(&program.arguments, "counterfoil-verify"),
+        Err(error) => error.exit(),
     }
-}
-
-fn judge(arguments: &Arguments) -> Result<Report, VerifyError> {
-    let options = Options {
-        pins: arguments.pins.clone(),
-        checkpoints: arguments.checkpoints.clone(),
-        threads: arguments.threads.map(usize::from),
-        scope: if arguments.integrity_only { Scope::Integrity } else { Scope::All },
-    };
-    let bar = bar(arguments.quiet);
-    let progress = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
-    let run = if arguments.sequential { verify_sequential } else { verify };
-    let report = run(&arguments.path, &options, &progress);
-    bar.finish_and_clear();
-    report
-}
-
-/// A bar on standard error, when that is a terminal. It draws at most a few times a second.
-fn bar(quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-    {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn print(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written = if arguments.quiet {
-        Ok(())
-    } else if arguments.json {
-        let text = serde_json::to_string_pretty(report).context("the report cannot be written as JSON")?;
-        writeln!(out, "{text}")
-    } else {
-        let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        write!(out, "{}", Human { report, colour })
-    };
-    match written.and_then(|()| out.flush()) {
-        // Whoever reads has seen enough; the verdict stands in the exit code all the same.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("the report cannot be printed"),
-    }
-}
-
-fn complain(arguments: &Arguments, message: &str) -> ExitCode {
-    if arguments.json {
-        println!("{}", serde_json::json!({ "verdict": "unchecked", "error": message }));
-    }
-    eprintln!("counterfoil-verify: {message}");
-    ExitCode::from(2)
 }

@@ -170,6 +170,7 @@ fn mean(items: &[Item], meaning: Option<&mut Meaning<'_>>) -> Result<Tally, Veri
         }
         match &partial.contents {
             Ok(contents) => {
+                meaning.ids(&contents.rows, &mut tally);
                 for seen in &contents.rows {
                     meaning.row(seen, group, &contents.arena, &mut tally)?;
                 }

@@ -211,6 +211,7 @@ impl Reference<'_> {
         }
         if let Some(meaning) = &mut self.meaning {
             meaning.row(&seen, group, &arena, &mut self.tally)?;
+            meaning.ids(std::slice::from_ref(&seen), &mut self.tally);
         }
         Ok(match seen {
             Seen::Row(facts) => Some(facts.intent),

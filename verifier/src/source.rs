@@ -122,6 +122,9 @@ impl Book {
 impl Segment {
     /// A file that the caller named: it must at least begin like a segment.
     fn named(path: &Path) -> Result<Self, VerifyError> {
+        if !path.is_file() {
+            return Err(VerifyError::NotSegment(path.to_owned()));
+        }
         let file = File::open(path).map_err(VerifyError::io(path))?;
         let mut magic = [0; MAGIC.len()];
         match file.read_exact_at(0, &mut magic) {
@@ -152,7 +155,10 @@ impl Segment {
                 Some(salt)
             }
         };
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        // The name goes to terminals, and may be anyone's choice.
+        let name =
+            name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
         Ok(Segment { path: path.to_owned(), name, size, header, salt })
     }
 
@@ -180,6 +186,10 @@ fn segments_in(path: &Path) -> Result<Vec<Segment>, VerifyError> {
         for entry in std::fs::read_dir(&directory).map_err(VerifyError::io(&directory))? {
             let file = entry.map_err(VerifyError::io(&directory))?.path();
             if file.extension().is_some_and(|extension| extension == "seg") {
+                if !file.is_file() {
+                    let error = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+                    return Err(VerifyError::io(file)(error));
+                }
                 segments.push(Segment::open(&file)?);
             }
         }
