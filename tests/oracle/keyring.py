@@ -64,7 +64,12 @@ class Keyring:
         old = self._keys.get(change.old if isinstance(change, parts.Rotate) else change.key)
         if old is None or not old.lives_at(row):
             return "the key to end is not living"
-        return self._enrolment_refusal(change.key) if isinstance(change, parts.Rotate) else None
+        if isinstance(change, parts.Rotate):
+            return self._enrolment_refusal(change.key)
+        for role in (OWNER, LEDGER):
+            if old.roles & role and len(self._living(role, row)) == 1:
+                return "the key to end is the last of the owner or of the ledger"
+        return None
 
     def apply(self, change: parts.KeyChange, row: int) -> None:
         """Carries out a change that goes through."""
@@ -83,8 +88,15 @@ class Keyring:
 
     def ledger_key(self, row: int) -> Key | None:
         """The ledger key in force at a row."""
-        living = [key for key in self._keys.values() if key.roles & LEDGER and key.lives_at(row)]
+        living = self._living(LEDGER, row)
         return living[-1] if living else None
+
+    def ledger_keys(self) -> set[bytes]:
+        """Every public key that ever had the role ledger."""
+        return {key.public for key in self._keys.values() if key.roles & LEDGER}
+
+    def _living(self, role: int, row: int) -> list[Key]:
+        return [key for key in self._keys.values() if key.roles & role and key.lives_at(row)]
 
     def _enrolment_refusal(self, public: bytes) -> str | None:
         if key_id(public) in self._keys:

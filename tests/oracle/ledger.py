@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,6 @@ import tree
 from digest import ZERO, crc32c
 from encoding import Malformed, Newer
 from report import Place, Report
-
-_SEGMENT_NAME = re.compile(r"[0-9]{20}\.seg")
 
 
 class Unreadable(Exception):
@@ -62,16 +59,12 @@ class Ledger:
 
     def read(self, path: Path) -> None:
         """Checks every segment."""
+        files = sorted((path / "log").glob("*.seg"))
+        if not files:
+            raise Unreadable(f"{path}: no segments")
         try:
-            files = sorted(
-                file for file in (path / "log").iterdir() if _SEGMENT_NAME.fullmatch(file.name)
-            )
-            if not files:
-                raise Unreadable(f"{path}: no segments")
             for file in files:
                 self._file(file, file is files[0], file is files[-1])
-        except OSError as error:
-            raise Unreadable(str(error)) from error
         except Newer as error:
             self.report.stop(f"newer than this verifier: {error}")
             self._lose()
@@ -101,25 +94,23 @@ class Ledger:
         except Malformed as error:
             self.report.fail("V01", str(error), place)
         else:
-            self._segment_header(header, int(name[:20]), place)
+            self._segment_header(header, name, place)
         # The checksums of the groups tell whether this is their salt.
         salt = data[24:40]
         at = frames.SEGMENT_HEADER
         while at < len(data):
             at = self._group(name, data, at, salt)
 
-    def _segment_header(self, header: frames.SegmentHeader, named: int, place: Place) -> None:
+    def _segment_header(self, header: frames.SegmentHeader, name: str, place: Place) -> None:
         judge = self.report.judge
         unexplained = self.gap is None or header.first_seq < self.next
         expected = self.next if unexplained else header.first_seq
-        judge("V01", named == expected, f"named after row {named}, not {expected}", place)
+        judge("V01", name == f"{expected:020}.seg", f"not named after row {expected}", place)
         message = f"segment: first row {header.first_seq}, row {expected} was to come"
-        judge("V03", header.first_seq == expected, message, place)
+        judge("V01", header.first_seq == expected, message, place)
         if self.previous is not None:
             message = "segment: another row hash before its first row"
             judge("V07", header.previous == self.previous, message, place)
-        if header.first_seq != self.next:
-            self._resume(header.first_seq, header.previous)
         known = self.ledger_id or self.header_id
         if known is not None:
             judge("V01", header.ledger_id == known, "the id of another ledger", place)
@@ -158,18 +149,19 @@ class Ledger:
 
     def _group_header(self, header: frames.GroupHeader, body: frames.Body, place: Place) -> None:
         judge = self.report.judge
-        if header.first_seq != self.next:
-            landing = rows.read_row(body.records[0][1]).landing
-            confirmed = landing is not None and landing.seq == header.first_seq
-            if self.gap is None or not confirmed or header.first_seq < self.next:
-                message = f"group: first row {header.first_seq}, row {self.next} was to come"
-                judge("V03", False, message, place)
-            if confirmed:
-                self._resume(header.first_seq, header.previous)
-        elif self.previous is None:
+        if self.previous is None:
             self.previous = header.previous
         else:
             judge("V07", header.previous == self.previous, "group: another row hash before", place)
+        if header.first_seq == self.next:
+            return
+        landing = rows.read_row(body.records[0][1]).landing
+        confirmed = landing is not None and landing.seq == header.first_seq
+        if self.gap is None or not confirmed or header.first_seq < self.next:
+            message = f"group: first row {header.first_seq}, row {self.next} was to come"
+            judge("V03", False, message, place)
+        if confirmed:
+            self._resume(header.first_seq, header.previous)
 
     def _group_body(self, body: frames.Body, name: str, base: int, sound: bool) -> None:
         judged: list[Judged] = []
@@ -234,7 +226,8 @@ class Ledger:
             self.tree = None
         if row.head is not None:
             is_genesis = row.head.kind == parts.GENESIS
-            report.judge("V02", is_genesis == (number == 0), "genesis in its place", place)
+            message = "row 0, and only row 0, is the genesis"
+            report.judge("V09", is_genesis == (number == 0), message, place)
         if number == 0:
             self._genesis(row, place)
         else:

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from anchors import Pins, compare_checkpoint, compare_pins
+from anchors import Pins, compare_checkpoint, compare_own_checkpoint, compare_pins
 from encoding import Malformed
 from ledger import Ledger, Unreadable
-from note import read_vkey
+from note import read_checkpoint, read_vkey
 from report import Report
 
 EXITS = {"intact": 0, "broken": 1, "unchecked": 2}
@@ -37,14 +37,17 @@ def verify(path: Path, pins: Pins = Pins(), checkpoints: Sequence[Path] = ()) ->
     """Checks a ledger directory, with what the auditor brings along."""
     report = Report()
     ledger = Ledger(report)
-    ledger.read(path)
-    compare_pins(ledger, pins)
-    own = path / "checkpoint"
     try:
-        for file in [*([own] if own.exists() else []), *checkpoints]:
-            compare_checkpoint(ledger, file.name, file.read_bytes())
+        brought = [(file.name, read_checkpoint(file.read_bytes())) for file in checkpoints]
+        ledger.read(path)
+        compare_pins(ledger, pins)
+        own = path / "checkpoint"
+        if own.exists():
+            compare_own_checkpoint(ledger, own.name, own.read_bytes())
     except OSError as error:
         raise Unreadable(str(error)) from error
+    for name, checkpoint in brought:
+        compare_checkpoint(ledger, name, checkpoint)
     return report
 
 
