@@ -1,5 +1,7 @@
 //! The two ways of verifying agree on every ledger, intact or damaged, and each damage is found.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::Mode;
 use counterfoil_format::value::Value;

@@ -1,5 +1,7 @@
 //! Each check of the verifier against a ledger that breaks just its rule.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, Role};
 use counterfoil_format::part::PartTag;

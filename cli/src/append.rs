@@ -9,7 +9,8 @@ use anyhow::{Context, Result, anyhow};
 use counterfoil_format::body::Role;
 use counterfoil_format::intent::IntentId;
 use counterfoil_ledger::{DraftError, Ledger, Receipt, Signer, SubmissionBuilder, SubmitError, now};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -142,12 +143,24 @@ fn refuse(line: u64, fault: &str) -> anyhow::Error {
     Refused::error(format!("line {line}: {fault}. Nothing of its submission landed; earlier ones did"))
 }
 
+/// A receipt as it is printed.
+#[derive(Debug, Clone, Serialize)]
+struct ReceiptLine {
+    seq: u64,
+    row_hash: String,
+    outcome: &'static str,
+    reasons: Vec<&'static str>,
+    id: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
 /// What becomes of a line.
 enum Fate {
-    /// It is a new intent of the submission, at this place.
-    New(usize, IntentId),
+    /// It is an intent of the submission, at this place.
+    In { place: usize, id: IntentId, duplicate: bool },
     /// It has landed before.
-    Landed(Json),
+    Landed(ReceiptLine),
 }
 
 impl Desk<'_> {
@@ -158,29 +171,28 @@ impl Desk<'_> {
             return Ok(());
         }
         let mut builder = SubmissionBuilder::new(&self.author.key)?;
-        // The line behind each intent, and what became of each line.
+        // The line behind each intent, what became of each line, and the lines that have an id of their own.
         let mut numbers = Vec::new();
-        let mut fates: Vec<(Fate, bool)> = Vec::with_capacity(lines.len());
-        let mut places = std::collections::HashMap::new();
-        for (at, (number, decision)) in lines.iter().enumerate() {
-            let first = decision.id.and_then(|id| places.get(&id).copied());
-            if let Some((id, (first, place))) = decision.id.zip(first) {
-                let same = lines.get::<usize>(first).is_some_and(|(_, first)| first == decision);
-                if !same {
+        let mut fates = Vec::with_capacity(lines.len());
+        let mut first_with: HashMap<IntentId, (usize, &Decision)> = HashMap::new();
+        for (number, decision) in &lines {
+            if let Some(id) = decision.id
+                && let Some((place, first)) = first_with.get(&id)
+            {
+                if *first != decision {
                     let fault =
                         format!("id {id} stands in an earlier line of the submission, with other content");
                     return Err(refuse(*number, &fault));
                 }
-                fates.push((Fate::New(place, id), true));
+                fates.push(Fate::In { place: *place, id, duplicate: true });
                 continue;
             }
             let fate = self.push(&mut builder, *number, decision)?;
-            let duplicate = matches!(fate, Fate::Landed(_));
-            if let Fate::New(place, id) = fate {
+            if let Fate::In { place, id, .. } = fate {
                 numbers.push(*number);
-                places.insert(id, (at, place));
+                first_with.insert(id, (place, decision));
             }
-            fates.push((fate, duplicate));
+            fates.push(fate);
         }
         let receipts = self.submit(&mut builder, &numbers)?;
         let written = print_receipts(&fates, &receipts, out);
@@ -208,14 +220,14 @@ impl Desk<'_> {
             let likeness = compare(&row, &draft, self.author.key.public().id());
             let fault = match likeness.map_err(|error| self.ledger.log().damaged(seq, error))? {
                 Likeness::Same => {
-                    return Ok(Fate::Landed(json!({
-                        "seq": seq,
-                        "row_hash": row.row_hash.to_string(),
-                        "outcome": row.landing.outcome.name(),
-                        "reasons": row.landing.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
-                        "id": id.to_string(),
-                        "duplicate": true,
-                    })));
+                    return Ok(Fate::Landed(ReceiptLine {
+                        seq,
+                        row_hash: row.row_hash.to_string(),
+                        outcome: row.landing.outcome.name(),
+                        reasons: row.landing.reasons.iter().map(|reason| reason.name()).collect(),
+                        id: id.to_string(),
+                        duplicate: true,
+                    }));
                 }
                 Likeness::Differs(what) => {
                     format!("id {id} has landed as row {seq} with other content ({what})")
@@ -232,7 +244,7 @@ impl Desk<'_> {
             DraftError::Format { error, .. } => refuse(number, &error.to_string()),
             error => error.into(),
         })?;
-        Ok(Fate::New(place, id))
+        Ok(Fate::In { place, id, duplicate: false })
     }
 
     fn submit(&self, builder: &mut SubmissionBuilder<'_>, numbers: &[u64]) -> Result<Vec<Receipt>> {
@@ -251,26 +263,24 @@ impl Desk<'_> {
     }
 }
 
-fn print_receipts(fates: &[(Fate, bool)], receipts: &[Receipt], out: &mut dyn Write) -> io::Result<()> {
-    for (fate, duplicate) in fates {
-        let receipt = match fate {
-            Fate::Landed(receipt) => receipt.clone(),
-            Fate::New(place, id) => {
+fn print_receipts(fates: &[Fate], receipts: &[Receipt], out: &mut dyn Write) -> io::Result<()> {
+    for fate in fates {
+        match fate {
+            Fate::Landed(line) => serde_json::to_writer(&mut *out, line)?,
+            Fate::In { place, id, duplicate } => {
                 let Some(receipt) = receipts.get(*place) else { continue };
-                let mut object = json!({
-                    "seq": receipt.seq,
-                    "row_hash": receipt.row_hash.to_string(),
-                    "outcome": receipt.outcome.name(),
-                    "reasons": receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
-                    "id": id.to_string(),
-                });
-                if let (true, Json::Object(fields)) = (duplicate, &mut object) {
-                    fields.insert("duplicate".into(), json!(true));
-                }
-                object
+                let line = ReceiptLine {
+                    seq: receipt.seq,
+                    row_hash: receipt.row_hash.to_string(),
+                    outcome: receipt.outcome.name(),
+                    reasons: receipt.reasons.iter().map(|reason| reason.name()).collect(),
+                    id: id.to_string(),
+                    duplicate: *duplicate,
+                };
+                serde_json::to_writer(&mut *out, &line)?;
             }
-        };
-        writeln!(out, "{receipt}")?;
+        }
+        out.write_all(b"\n")?;
     }
     out.flush()
 }

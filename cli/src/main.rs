@@ -7,15 +7,19 @@
 mod append;
 mod body_json;
 mod checkpoint;
+mod completions;
 mod confirm;
 mod decision;
 mod diff;
 mod exit;
+mod git;
 mod history;
+mod import;
 mod init;
 mod json;
 mod keys;
 mod log;
+mod man;
 mod names;
 mod past;
 mod place;
@@ -32,6 +36,7 @@ mod summary;
 mod table;
 mod time;
 mod undo;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use place::Place;
@@ -74,6 +79,8 @@ enum Command {
     Init(init::Args),
     /// Land decisions, read as JSON lines
     Append(append::Args),
+    /// Land what another system has recorded
+    Import(import::Args),
     /// List rows
     Log(log::Args),
     /// Show one row: who, why, on what evidence, and how to take it back
@@ -96,6 +103,12 @@ enum Command {
     Checkpoint(checkpoint::Args),
     /// Prove that a row lies in the log, or that an earlier log is a prefix of it
     Prove(prove::Args),
+    /// Prove offline what a ledger is, and say what was not checked
+    Verify(verify::Args),
+    /// Print a script that completes commands in a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(man::Args),
 }
 
 fn main() -> ExitCode {
@@ -121,6 +134,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
     match cli.command {
         Command::Init(args) => init::run(&args, cli.ledger.as_deref(), out)?,
         Command::Append(args) => append::run(&args, &place()?, out)?,
+        Command::Import(args) => import::run(&args, &place()?, out)?,
         Command::Log(args) => log::run(&args, &place()?, out)?,
         Command::Show(args) => show::run(&args, &place()?, out)?,
         Command::History(args) => history::run(&args, &place()?, out)?,
@@ -132,6 +146,9 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Redo(args) => redo::run(&args, &place()?, out)?,
         Command::Checkpoint(args) => checkpoint::run(&args, &place()?, out)?,
         Command::Prove(args) => prove::run(&args, &place()?, out)?,
+        Command::Verify(args) => return verify::run(&args, cli.ledger.as_deref()),
+        Command::Completions(args) => completions::run(&args, out)?,
+        Command::Man(args) => man::run(&args, out)?,
     }
     Ok(exit::DONE)
 }

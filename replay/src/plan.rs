@@ -14,7 +14,7 @@ use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::ops::{Change, Op, decode_ops};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
-use counterfoil_rules::governance::Governance;
+use counterfoil_rules::governance::{Governance, GovernanceError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -81,13 +81,13 @@ pub enum PlanError<E> {
         /// What it is.
         kind: Kind,
     },
-    /// The row is taken back already.
-    #[error("row {row} is taken back already, by row {by}; to bring it back, take back row {by}")]
-    AlreadyUndone {
+    /// The row, or one that would be taken back again with it, is taken back already.
+    #[error("row {row} cannot be taken back: {reason}")]
+    NotInForce {
         /// The row.
         row: u64,
-        /// The rollback row in force.
-        by: u64,
+        /// Which row is taken back, and by which.
+        reason: GovernanceError,
     },
     /// The state has moved on from what the row left.
     #[error("row {row} cannot be taken back exactly: {reason}, since a key it left is not as it left it")]
@@ -120,9 +120,7 @@ pub fn plan_rollback<H: History>(
         if row >= size {
             return Err(ReplayError::NoSuchRow { row, size }.into());
         }
-        if let Some(by) = governance.undone_by(row) {
-            return Err(PlanError::AlreadyUndone { row, by });
-        }
+        governance.check_in_force(row).map_err(|reason| PlanError::NotInForce { row, reason })?;
         let reversal = history.with_row(row, reversal).map_err(ReplayError::Read)??;
         reversals.push(reversal);
     }

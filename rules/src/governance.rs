@@ -52,7 +52,7 @@ pub enum GovernanceError {
     #[error("key {0} cannot hold the kill switch: it is no operator's key in force")]
     Holder(KeyId),
     /// The row to take back is taken back already.
-    #[error("row {target} is taken back already, by row {by}; to bring it back, roll back row {by}")]
+    #[error("row {target} is taken back already, by row {by}; to bring it back, take back row {by}")]
     AlreadyUndone {
         /// The row.
         target: u64,
@@ -131,7 +131,7 @@ impl Governance {
 
     /// Whether a row can be taken back. It must be in force; and when it is a rollback of a rollback, taking it back
     /// brings that one into force again, whose own target must then be in force, and so on down the chain.
-    fn check_in_force(&self, row: u64) -> Result<(), GovernanceError> {
+    pub fn check_in_force(&self, row: u64) -> Result<(), GovernanceError> {
         let mut taken_out = Some(row);
         while let Some(target) = taken_out {
             if let Some(by) = self.undone_by(target) {

@@ -1,7 +1,8 @@
 //! Tests across the crates of Counterfoil, and the forger they share.
 //!
 //! [`forge::Forge`] writes any ledger, right or wrong, byte by byte, with valid hashes and signatures; it shares the
-//! format and the rules with the ledger, but none of the ledger's code. [`sample`] writes large honest ones.
+//! format and the rules with the ledger, but none of the ledger's code. [`sample`] writes large honest ones;
+//! [`shop`] has them written by the ledger itself.
 //!
 //! ```
 //! use counterfoil_tests::{draft::Draft, forge::Forge};
@@ -33,3 +34,4 @@ pub mod output;
 mod piece;
 pub mod rng;
 pub mod sample;
+pub mod shop;

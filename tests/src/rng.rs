@@ -13,6 +13,14 @@ impl Rng {
         Rng(seed)
     }
 
+    /// A generator for this run, whose seed is printed: `COUNTERFOIL_SEED`, or else the clock's.
+    pub fn of_this_run() -> Self {
+        let clock = || u64::try_from(counterfoil_ledger::now()).unwrap();
+        let seed = std::env::var("COUNTERFOIL_SEED").map_or_else(|_| clock(), |seed| seed.parse().unwrap());
+        println!("COUNTERFOIL_SEED={seed}");
+        Self::new(seed)
+    }
+
     /// The next number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
