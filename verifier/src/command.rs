@@ -1,12 +1,11 @@
 //! The judge as a command: its arguments, and how it prints. `counterfoil-verify` and `counterfoil verify` are the same.
 
 use crate::human::Human;
-use crate::{Options, Pin, Report, Scope, VerifyError, verify, verify_sequential};
+use crate::{Options, Pin, Report, Scope, Verdict, VerifyError, verify, verify_sequential};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
 
 /// The exit codes, for a help text.
 pub const EXIT_CODES: &str = "\
@@ -19,8 +18,6 @@ Exit codes:
 /// What the judge is asked.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// A ledger's directory, a directory of segments, or one segment file.
-    path: PathBuf,
     /// What you know of the ledger from elsewhere: ledger_id=HEX, owner=HEX or vkey=KEY. Repeatable.
     #[arg(long = "pin", value_name = "NAME=VALUE")]
     pins: Vec<Pin>,
@@ -44,18 +41,19 @@ pub struct Arguments {
     quiet: bool,
 }
 
-/// Verifies and prints; `name` is what the program calls itself in an error.
-pub fn run(arguments: &Arguments, name: &str) -> ExitCode {
-    match judge(arguments) {
+/// Verifies what lies at a path (a ledger's directory, a directory of segments, or one segment file) and prints the
+/// report. `name` is what the program calls itself in an error. Yields the exit code.
+pub fn run(path: &Path, arguments: &Arguments, name: &str) -> u8 {
+    match judge(path, arguments) {
         Ok(report) => match print(arguments, &report) {
-            Ok(()) => ExitCode::from(report.verdict.exit_code()),
+            Ok(()) => report.verdict.exit_code(),
             Err(error) => complain(arguments, name, &format!("{error:#}")),
         },
         Err(error) => complain(arguments, name, &error.to_string()),
     }
 }
 
-fn judge(arguments: &Arguments) -> Result<Report, VerifyError> {
+fn judge(path: &Path, arguments: &Arguments) -> Result<Report, VerifyError> {
     let options = Options {
         pins: arguments.pins.clone(),
         checkpoints: arguments.checkpoints.clone(),
@@ -68,7 +66,7 @@ fn judge(arguments: &Arguments) -> Result<Report, VerifyError> {
         bar.set_position(done);
     };
     let run = if arguments.sequential { verify_sequential } else { verify };
-    let report = run(&arguments.path, &options, &progress);
+    let report = run(path, &options, &progress);
     bar.finish_and_clear();
     report
 }
@@ -104,10 +102,12 @@ fn print(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
     }
 }
 
-fn complain(arguments: &Arguments, name: &str, message: &str) -> ExitCode {
+fn complain(arguments: &Arguments, name: &str, message: &str) -> u8 {
     if arguments.json {
-        println!("{}", serde_json::json!({ "verdict": "unchecked", "error": message }));
+        // Nobody may be left to read it; the exit code says the same.
+        let object = serde_json::json!({ "verdict": Verdict::Unchecked.name(), "error": message });
+        let _ = writeln!(std::io::stdout(), "{object}");
     }
     eprintln!("{name}: {message}");
-    ExitCode::from(2)
+    Verdict::Unchecked.exit_code()
 }

@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use counterfoil_verifier::command::{self, EXIT_CODES};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -18,6 +19,8 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Program {
+    /// A ledger's directory, a directory of segments, or one segment file.
+    path: PathBuf,
     #[command(flatten)]
     arguments: command::Arguments,
 }
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
     let help = format!("{EXAMPLES}\n\n{EXIT_CODES}");
     let matches = Program::command().after_help(help).get_matches();
     match Program::from_arg_matches(&matches) {
-        Ok(program) => command::run(&program.arguments, "counterfoil-verify"),
+        Ok(program) => ExitCode::from(command::run(&program.path, &program.arguments, "counterfoil-verify")),
         Err(error) => error.exit(),
     }
 }
