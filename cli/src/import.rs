@@ -253,11 +253,11 @@ impl Landing<'_> {
                 Some(Value::Map(fields.map(|(name, field)| (name.to_owned(), text(field))).into()))
             })
             .collect();
-        let mut ops = vec![DraftOp::Add(COUNTER, 1)];
-        ops.extend(keys.iter().zip(&values).map(|(key, value)| match value {
+        let files = keys.iter().zip(&values).map(|(key, value)| match value {
             Some(value) => DraftOp::Put(key, value),
             None => DraftOp::Delete(key),
-        }));
+        });
+        let ops = files.chain([DraftOp::Add(COUNTER, 1)]).collect();
         let too_large = |error: &dyn std::fmt::Display| {
             let (id, count) = (&commit.id, commit.changes.len());
             Refused::error(format!("commit {id} does not fit a row ({count} paths changed): {error}"))

@@ -11,7 +11,7 @@ use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Actors, Context, Effect, Evidence};
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::{Outcome, Reversibility};
-use counterfoil_format::ops::Op;
+use counterfoil_format::ops::Guard;
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::Row;
 use counterfoil_format::value::Value;
@@ -92,9 +92,8 @@ fn provenance(
                 table.push(["why", context.reason]);
             }
             if let Ok(Value::Map(map)) = Value::decode(context.data) {
-                for (key, value) in map.iter().take(SHOWN) {
-                    table.push(["context", &format!("{key}: {}", json::of_value(value))]);
-                }
+                let entries = map.iter().map(|(key, value)| format!("{key}: {}", json::of_value(value)));
+                push_some(table, "context", entries);
             }
         }
     }
@@ -195,26 +194,22 @@ fn push_ops(row: &Row<'_>, tag: PartTag, label: &str, table: &mut Table) -> Resu
         Some(Slot::Closed(_)) => table.push([label, "(withheld)"]),
         Some(Slot::Open { .. }) => {
             let ops = row.ops(tag)?.unwrap_or_default();
-            push_some(table, label, ops.iter().map(with_guard));
+            push_some(table, label, ops.iter().map(summary::op));
+            if ops.iter().any(|op| op.guard != Guard::None) {
+                table.push(["", "(refused where a key holds something else by then)"]);
+            }
         }
     }
     Ok(())
 }
 
-fn with_guard(op: &Op<'_>) -> String {
-    match summary::guard(&op.guard) {
-        Some(guard) => format!("{}   ({guard})", summary::op(op)),
-        None => summary::op(op),
-    }
-}
-
 fn push_some(table: &mut Table, label: &str, items: impl ExactSizeIterator<Item = String>) {
     let count = items.len();
-    for item in items.take(SHOWN) {
-        table.push([label, &item]);
+    for (at, item) in items.take(SHOWN).enumerate() {
+        table.push([if at == 0 { label } else { "" }, &item]);
     }
     if count > SHOWN {
-        table.push([label, &format!("and {} more; --json prints all", count - SHOWN)]);
+        table.push(["", &format!("and {} more; --json prints all", count - SHOWN)]);
     }
 }
 

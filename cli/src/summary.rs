@@ -6,7 +6,7 @@ use counterfoil_format::body::{Body, KeyChange, Role};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::ops::{Change, Guard, Op};
+use counterfoil_format::ops::{Change, Op};
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::Row;
 
@@ -63,17 +63,6 @@ pub fn op(op: &Op<'_>) -> String {
         }
         Change::Transition("") => format!("{key} leaves its stages"),
         Change::Transition(stage) => format!("{key} moves to {stage}"),
-    }
-}
-
-/// What a guard asks for, in words; `None` when it asks for nothing.
-pub fn guard(guard: &Guard<'_>) -> Option<String> {
-    match guard {
-        Guard::None => None,
-        Guard::Absent => Some("only while the key is absent".into()),
-        Guard::Value(_) => Some("only while the key holds what this row set".into()),
-        Guard::Counter(number) => Some(format!("only while the counter is {number}")),
-        Guard::Stage(stage) => Some(format!("only while the stage is {stage}")),
     }
 }
 
