@@ -5,6 +5,7 @@ use crate::forge::Forge;
 use counterfoil_format::body::{
     Body, FORMAT_VERSION, Genesis, KillSwitch, POLICY_VERSION, PolicyBody, RollbackOf, SwitchAct,
 };
+use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{Guard, decode_ops, encode_ops};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
@@ -60,5 +61,14 @@ impl Forge {
         let mut content = Vec::new();
         encode_ops(&ops, &mut content);
         Draft::body(&Body::Rollback(body)).content(PartTag::Ops, content)
+    }
+
+    /// Whether a row was applied and has a rollback that can be read. Only for ledgers kept in memory.
+    pub fn is_reversible(&self, row: u64) -> bool {
+        let record = self.sink.record(row);
+        let row = Row::parse(&record);
+        row.is_ok_and(|row| {
+            row.landing.outcome == Outcome::Applied && row.content(PartTag::Rollback).is_some()
+        })
     }
 }
