@@ -100,7 +100,8 @@ fn behind_a_damaged_group_header_the_reading_goes_on() {
 
 #[test]
 fn authors_without_the_right_are_named() {
-    let verdicts: [(&str, fn(&mut Forge) -> Submission); 5] = [
+    type Case = (&'static str, fn(&mut Forge) -> Submission);
+    let verdicts: [Case; 5] = [
         ("never enrolled", |forge| Submission::new(vec![put(2).by(forge.new_key())])),
         ("the wrong role", |_| Submission::new(vec![put(2).by(OPERATOR)])),
         ("revoked", |forge| {

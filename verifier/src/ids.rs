@@ -79,7 +79,7 @@ impl Fingerprints {
 
     fn settle_group(&self, group: &RawGroup, first_with: &mut HashMap<IntentId, u64>, tally: &mut Tally) {
         let Ok(body) = GroupBody::parse(&group.header, &group.body) else { return };
-        for (seq, (start, record)) in (group.header.first_seq..).zip(body.rows()) {
+        for ((start, record), seq) in body.rows().zip(group.header.first_seq..) {
             let Ok(row) = Row::parse(record) else { continue };
             if !self.suspects.contains(&self.fingerprint(&row.head.id)) {
                 continue;

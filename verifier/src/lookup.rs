@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 /// Bytes of log between two rows whose places are kept.
 const SPACING: u64 = 64 * 1024;
+/// Bytes of the length before a record.
+const PREFIX: u64 = 4;
 /// Bytes read at once.
 const CHUNK_BYTES: u64 = 64 * 1024 + 4096;
 
@@ -34,9 +36,9 @@ struct Mark {
 }
 
 impl Landmarks {
-    /// Takes in a row that was met, at `start` in its group's body.
-    pub fn pass(&mut self, seq: u64, group: &RawGroup, start: usize) {
-        let offset = group.offset + (GROUP_HEADER_BYTES + start) as u64 - 4;
+    /// Takes in a row that was met, whose record begins at this byte of the segment.
+    pub fn pass(&mut self, seq: u64, group: &RawGroup, record: u64) {
+        let offset = record.saturating_sub(PREFIX);
         let due = self.marks.last().is_none_or(|last| {
             seq > last.seq && (group.file != last.file || offset.saturating_sub(last.offset) >= SPACING)
         });
@@ -101,7 +103,7 @@ impl<'a> Reader<'a> {
             if length > limits::ROW_BYTES {
                 return Ok(None);
             }
-            let record = offset.saturating_add(4);
+            let record = offset.saturating_add(PREFIX);
             if seq == wanted {
                 return Ok(self.bytes(mark.file, record, length, segment.size)?.map(<[u8]>::to_vec));
             }

@@ -13,7 +13,6 @@ use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
 use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::content::Evidence;
-use counterfoil_format::group::GROUP_HEADER_BYTES;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{decode_skeleton, encode_skeleton};
@@ -25,6 +24,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 
 const TARGET_LOST: &str = "the row that is taken back cannot be read";
+const TOO_MANY: &str = "the rollbacks before it name far more bytes of rows than the log has";
+/// In an honest log a row is taken back about once, so the rows that are read again are no larger than the log. A hostile
+/// one could name one huge row over and over; what is read again is bounded by this many times the log,
+const READ_AGAIN: u64 = 4;
+/// and some.
+const READ_ANYWAY: u64 = 64 << 20;
 
 /// What the rows so far mean.
 #[derive(Debug)]
@@ -36,6 +41,8 @@ pub(crate) struct Meaning<'a> {
     ids: Fingerprints,
     landmarks: Landmarks,
     reader: Reader<'a>,
+    /// Bytes of rows that may still be read again.
+    budget: u64,
     scratch: Vec<u8>,
 }
 
@@ -71,6 +78,7 @@ impl<'a> Meaning<'a> {
             ids: Fingerprints::default(),
             landmarks: Landmarks::default(),
             reader: Reader::new(book),
+            budget: book.bytes().saturating_mul(READ_AGAIN).saturating_add(READ_ANYWAY),
             scratch: Vec::new(),
         }
     }
@@ -97,8 +105,7 @@ impl<'a> Meaning<'a> {
                 return Ok(());
             }
         };
-        let start = row.offset.saturating_sub(group.offset + GROUP_HEADER_BYTES as u64);
-        self.landmarks.pass(row.seq, group, usize::try_from(start).unwrap_or(usize::MAX));
+        self.landmarks.pass(row.seq, group, row.offset);
         let place = Place { seq: row.seq, file: group.file, offset: row.offset };
         self.check_inverse(row, arena, place, tally);
         if row.kind == Kind::Rollback && row.outcome != Outcome::Review {
@@ -204,6 +211,10 @@ impl<'a> Meaning<'a> {
         if rollback.forced {
             tally.forced(row.seq);
         }
+        if self.budget == 0 {
+            tally.skip(CheckId::V17, row.seq, TOO_MANY);
+            return Ok(());
+        }
         let result = match self.target(&rollback, row.seq)? {
             Some(record) => match Row::parse(&record) {
                 Ok(target) => check_rollback(&rollback, &ops, &target),
@@ -236,7 +247,10 @@ impl<'a> Meaning<'a> {
             return Ok(None);
         }
         let found = self.landmarks.record(rollback.target, &mut self.reader);
-        found.map_err(|error| VerifyError::Io { path: self.reader.path(), error })
+        let found = found.map_err(|error| VerifyError::Io { path: self.reader.path(), error })?;
+        let bytes = found.as_ref().map_or(0, Vec::len) as u64;
+        self.budget = self.budget.saturating_sub(bytes);
+        Ok(found)
     }
 }
 

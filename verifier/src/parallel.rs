@@ -26,6 +26,8 @@ use rayon::prelude::*;
 
 /// A window is full when its bodies have this many bytes,
 const WINDOW_BYTES: usize = 8 << 20;
+/// or this many rows,
+const WINDOW_ROWS: usize = 1 << 16;
 /// or when this many things were met.
 const WINDOW_EVENTS: usize = 256;
 /// Memory for bodies that is kept from window to window.
@@ -90,12 +92,13 @@ struct Window {
 impl Front<'_> {
     /// The next window; `None` at the end of the log.
     fn window(&mut self) -> Result<Option<Window>, VerifyError> {
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        while bytes < WINDOW_BYTES && events.len() < WINDOW_EVENTS {
+        let (mut events, mut bytes, mut rows) = (Vec::new(), 0, 0);
+        while bytes < WINDOW_BYTES && rows < WINDOW_ROWS && events.len() < WINDOW_EVENTS {
             let spares = &mut self.spares;
             let Some(event) = self.walk.next(|| spares.pop().unwrap_or_default())? else { break };
             if let Event::Group(group) = &event {
                 bytes += group.body.len();
+                rows += group.header.rows as usize;
             }
             events.push(event);
         }

@@ -102,13 +102,13 @@ impl<'t> Rows<'t> {
     }
 
     fn read(&mut self, body: &GroupBody<'_>) {
-        let mut rows = (self.first_seq..).zip(body.rows());
+        let mut rows = body.rows().zip(self.first_seq..);
         let mut signed_at = self.contents.signed_at;
         let (mut read, mut lost) = (0u64, 0u64);
         for submission in &body.submissions {
             let mut intents = Some(CompactRange::starting_at(0));
             let mut first = None;
-            for (index, (seq, (start, record))) in (0..submission.count).zip(&mut rows) {
+            for (index, ((start, record), seq)) in (0..submission.count).zip(&mut rows) {
                 first.get_or_insert(seq);
                 let place = Place { seq, file: self.file, offset: self.base + start as u64 };
                 let seen = match self.row(record, place, (index, submission.count)) {

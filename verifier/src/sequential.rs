@@ -156,11 +156,11 @@ impl Reference<'_> {
 
     fn body(&mut self, group: &RawGroup, body: &GroupBody<'_>) -> Result<(), VerifyError> {
         let base = group.offset + GROUP_HEADER_BYTES as u64;
-        let mut rows = (group.header.first_seq..).zip(body.rows());
+        let mut rows = body.rows().zip(group.header.first_seq..);
         let mut signed_at = base + words::rows_end(body);
         for submission in &body.submissions {
             let (mut intents, mut first) = (Vec::new(), None);
-            for (index, (seq, (start, record))) in (0..submission.count).zip(&mut rows) {
+            for (index, ((start, record), seq)) in (0..submission.count).zip(&mut rows) {
                 if first.is_none() {
                     first = Some(seq);
                     self.authority.begin(seq);

@@ -9,8 +9,10 @@ use counterfoil_format::frame::{FrameError, ReadAt, SEGMENT_HEADER_BYTES};
 use counterfoil_format::group::{ALIGNMENT, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupHeader};
 use std::fs::File;
 
-/// Bytes read at once when a group header is looked for.
-const SCAN_BYTES: usize = 64 * 1024;
+/// Bytes read at once when a group header is looked for: few at first, for it may stand near,
+const FIRST_SCAN_BYTES: u64 = 1024;
+/// then this many.
+const SCAN_BYTES: u64 = 64 * 1024;
 
 /// What is met on the walk.
 #[derive(Debug)]
@@ -126,10 +128,11 @@ impl Open<'_> {
     fn find_header(&self, from: u64) -> std::io::Result<Option<u64>> {
         let size = self.segment.size;
         let mut buffer = Vec::new();
-        let mut start = from;
+        let (mut start, mut most) = (from, FIRST_SCAN_BYTES);
         while start.saturating_add(GROUP_HEADER_BYTES as u64) <= size {
-            let window = (size - start).min(SCAN_BYTES as u64);
-            buffer.resize(usize::try_from(window).unwrap_or(SCAN_BYTES), 0);
+            let window = (size - start).min(most);
+            most = SCAN_BYTES;
+            buffer.resize(usize::try_from(window).unwrap_or_default(), 0);
             self.file.read_exact_at(start, &mut buffer)?;
             let places = (0..buffer.len()).step_by(ALIGNMENT);
             let candidates = places.map_while(|at| {
