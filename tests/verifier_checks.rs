@@ -236,3 +236,40 @@ fn a_file_full_of_faults_is_counted_in_full_and_listed_in_part() {
         report.checks[&CheckId::V03].detail
     );
 }
+
+#[test]
+fn what_cannot_be_read_passes_no_check() {
+    let mut forge = forge();
+    forge.submit(vec![Draft { edit_record: Some(Box::new(|record| record[0] = 0xff)), ..put(2) }, put(3)]);
+    let report = judge(&forge.finish());
+    assert_eq!(found(&report), [(CheckId::V02, Some(5))], "{report:#?}");
+    for check in [CheckId::V03, CheckId::V07, CheckId::V09, CheckId::V15, CheckId::V20, CheckId::V21] {
+        assert_eq!(report.checks[&check].status, Status::NotChecked, "{check:?}");
+    }
+    assert_eq!(report.checks[&CheckId::V08].status, Status::Passed);
+
+    let mut forge = self::forge();
+    forge.submit(vec![put(2), put(3)]);
+    let mut ledger = forge.finish();
+    let bytes = &mut ledger.segments[0].1;
+    let group = groups(bytes).pop().unwrap();
+    bytes[group.start + 72 + 3] = 0x7f;
+    fix_checksums(bytes);
+    let report = judge(&ledger);
+    assert_eq!(found(&report), [(CheckId::V02, Some(5))], "{report:#?}");
+    for check in CheckId::ALL.iter().filter(|check| **check != CheckId::V01 && **check != CheckId::V02) {
+        assert_eq!(report.checks[check].status, Status::NotChecked, "{check:?}");
+    }
+}
+
+/// Rows with the largest numbers there are.
+#[test]
+fn the_end_of_all_numbers_is_no_end_of_the_verifier() {
+    let mut forge = forge();
+    for first_seq in [u64::MAX - 1, u64::MAX - 2, 1 << 63] {
+        forge.write(Group { first_seq: Some(first_seq), ..Group::new(vec![Submission::new(vec![put(2)])]) });
+    }
+    let report = judge(&forge.finish());
+    assert_eq!(report.verdict, Verdict::Broken);
+    assert_eq!(report.rows, 8);
+}

@@ -6,9 +6,10 @@ use crate::check::CheckId;
 use crate::facts::{Part, RowFacts};
 use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
+use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
-use counterfoil_format::group::Seal;
+use counterfoil_format::group::{GroupHeader, Seal};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, KeyId, Kind, Mode, Tier};
 use counterfoil_format::key::PublicKey;
 use counterfoil_format::landing::Outcome;
@@ -94,8 +95,21 @@ impl Authority {
         self.lost = true;
     }
 
-    /// A row, or a group that begins with it, cannot be read.
-    pub fn unreadable(&mut self, seq: u64) {
+    /// A row of a submission cannot be read.
+    pub fn unreadable_row(&mut self, seq: u64, tally: &mut Tally) {
+        self.unreadable(seq);
+        tally.skip(CheckId::V09, seq, words::ROW_UNREADABLE);
+    }
+
+    /// The rows of a group cannot be told apart, nor what is signed behind them.
+    pub fn unreadable_group(&mut self, header: &GroupHeader, tally: &mut Tally) {
+        self.unreadable(header.first_seq);
+        for check in [CheckId::V06, CheckId::V08, CheckId::V09, CheckId::V10] {
+            tally.skip(check, header.first_seq, words::GROUP_UNREADABLE);
+        }
+    }
+
+    fn unreadable(&mut self, seq: u64) {
         self.lost = true;
         if seq == 0 && self.governance.is_none() {
             self.unknown = BAD_GENESIS;

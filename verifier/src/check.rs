@@ -59,6 +59,11 @@ checks! {
 }
 
 impl CheckId {
+    /// The checks of integrity that look into every row beside V02.
+    pub(crate) const OF_ROWS: &[CheckId] = &[CheckId::V03, CheckId::V04, CheckId::V05, CheckId::V07];
+    /// The checks of meaning that look into every row.
+    pub(crate) const OF_MEANING: &[CheckId] = &[CheckId::V15, CheckId::V17, CheckId::V20, CheckId::V21];
+
     /// Whether a failure means that the bytes are not what was written (V01 to V12).
     pub fn is_integrity(self) -> bool {
         self <= CheckId::V12

@@ -90,7 +90,8 @@ impl<'a> Joint<'a> {
                         let place = Place { seq: first, file: group.file, offset: group.offset };
                         let message = words::group_body(&group.header, error);
                         tally.fault(CheckId::V02, place, Some(first), message);
-                        self.authority.unreadable(first);
+                        tally.skip_rows(CheckId::OF_ROWS, first, group.header.rows.into());
+                        self.authority.unreadable_group(&group.header, tally);
                         self.head = None;
                         self.tree = None;
                     }
@@ -150,7 +151,7 @@ impl<'a> Joint<'a> {
                 }
                 match seen {
                     Seen::Row(facts) => self.authority.row(facts, group.file, &contents.arena, tally),
-                    Seen::Unreadable(seq) => self.authority.unreadable(*seq),
+                    Seen::Unreadable(seq) => self.authority.unreadable_row(*seq, tally),
                 }
             }
             let place = Place { seq: first.unwrap_or(0), file: group.file, offset: signed_at };

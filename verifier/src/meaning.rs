@@ -13,6 +13,7 @@ use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
 use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::content::Evidence;
+use counterfoil_format::group::GroupHeader;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{decode_skeleton, encode_skeleton};
@@ -90,6 +91,12 @@ impl<'a> Meaning<'a> {
         self.stopped.get_or_insert_with(why);
     }
 
+    /// The rows of a group cannot be told apart.
+    pub fn lose_group(&mut self, header: &GroupHeader, tally: &mut Tally) {
+        tally.skip_rows(CheckId::OF_MEANING, header.first_seq, header.rows.into());
+        self.lose(header.end_seq());
+    }
+
     /// The next row.
     pub fn row(
         &mut self,
@@ -101,6 +108,7 @@ impl<'a> Meaning<'a> {
         let row = match seen {
             Seen::Row(row) => row,
             Seen::Unreadable(seq) => {
+                tally.skip_rows(CheckId::OF_MEANING, *seq, 1);
                 self.lose(seq.saturating_add(1));
                 return Ok(());
             }

@@ -178,7 +178,7 @@ fn mean(items: &[Item], meaning: Option<&mut Meaning<'_>>) -> Result<Tally, Veri
                     meaning.row(seen, group, &contents.arena, &mut tally)?;
                 }
             }
-            Err(_) => meaning.lose(group.header.end_seq()),
+            Err(_) => meaning.lose_group(&group.header, &mut tally),
         }
     }
     Ok(tally)

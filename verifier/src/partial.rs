@@ -119,7 +119,7 @@ impl<'t> Rows<'t> {
                     }
                     Err(error) => {
                         self.tally.fault(CheckId::V02, place, Some(seq), error.to_string());
-                        self.tally.skip(CheckId::V07, seq, words::UNREADABLE);
+                        self.tally.skip_rows(CheckId::OF_ROWS, seq, 1);
                         intents = None;
                         lost += 1;
                         Seen::Unreadable(seq)

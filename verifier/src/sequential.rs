@@ -145,8 +145,11 @@ impl Reference<'_> {
             Ok(body) => self.body(group, &body),
             Err(error) => {
                 self.tally.fault(CheckId::V02, place, Some(first), words::group_body(header, &error));
-                self.authority.unreadable(first);
-                self.lose(header.end_seq());
+                self.tally.skip_rows(CheckId::OF_ROWS, first, header.rows.into());
+                self.authority.unreadable_group(header, &mut self.tally);
+                if let Some(meaning) = &mut self.meaning {
+                    meaning.lose_group(header, &mut self.tally);
+                }
                 self.previous = None;
                 self.range = None;
                 Ok(())
@@ -201,13 +204,13 @@ impl Reference<'_> {
             Ok(facts) => Seen::Row(facts),
             Err(error) => {
                 self.tally.fault(CheckId::V02, place, Some(position.seq), error.to_string());
-                self.tally.skip(CheckId::V07, position.seq, words::UNREADABLE);
+                self.tally.skip_rows(CheckId::OF_ROWS, position.seq, 1);
                 Seen::Unreadable(position.seq)
             }
         };
         match &seen {
             Seen::Row(facts) => self.authority.row(facts, group.file, &arena, &mut self.tally),
-            Seen::Unreadable(seq) => self.authority.unreadable(*seq),
+            Seen::Unreadable(seq) => self.authority.unreadable_row(*seq, &mut self.tally),
         }
         if let Some(meaning) = &mut self.meaning {
             meaning.row(&seen, group, &arena, &mut self.tally)?;

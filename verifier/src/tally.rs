@@ -4,6 +4,7 @@
 //! are counted, and of each check the first [`KEPT`] by place are kept.
 
 use crate::check::CheckId;
+use crate::words;
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::{Kind, Mode, Tier};
 use counterfoil_format::landing::Outcome;
@@ -112,9 +113,18 @@ impl Tally {
 
     /// Takes down that a unit of a check was left out.
     pub fn skip(&mut self, check: CheckId, seq: u64, why: &str) {
+        self.skip_many(check, seq, 1, why);
+    }
+
+    /// Takes down that the checks of single rows were left out for rows that cannot be read.
+    pub fn skip_rows(&mut self, checks: &[CheckId], first: u64, rows: u64) {
+        checks.iter().for_each(|check| self.skip_many(*check, first, rows, words::ROW_UNREADABLE));
+    }
+
+    fn skip_many(&mut self, check: CheckId, seq: u64, units: u64, why: &str) {
         let new = || Skip { count: 0, first: (seq, why.to_owned()) };
         let skip = self.skips.entry(check).or_insert_with(new);
-        skip.count += 1;
+        skip.count += units;
         let (first, reason) = &skip.first;
         if (seq, why) < (*first, reason.as_str()) {
             skip.first = (seq, why.to_owned());

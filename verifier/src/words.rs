@@ -16,6 +16,8 @@ pub(crate) const ROLLBACK_COMMITMENT: &str = "its rollback is not the one that i
 pub(crate) const ROW_HASH: &str =
     "its hash does not follow from its bytes and the row before: the row is not what was written";
 pub(crate) const UNREADABLE: &str = "a row of it cannot be read";
+pub(crate) const ROW_UNREADABLE: &str = "the row cannot be read";
+pub(crate) const GROUP_UNREADABLE: &str = "the rows of its group cannot be told apart";
 pub(crate) const NO_TREE: &str = "rows before it are missing or cannot be read";
 
 pub(crate) fn group_checksum(header: &GroupHeader) -> String {
