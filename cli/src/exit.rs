@@ -2,7 +2,7 @@
 
 use counterfoil_ledger::{DraftError, ReadError, SubmitError};
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// Done.
@@ -52,14 +52,14 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     if refused { REFUSED } else { UNABLE }
 }
 
-/// Prints an error on standard error. A reader that has gone away is no error: nobody is left to tell.
+/// Prints an error on standard error, and yields the exit status. When nobody reads the output any more, as with
+/// `counterfoil log | head`, that is no error, unless something was left undone because of it.
 pub fn report(error: &anyhow::Error, output_gone: bool) -> ExitCode {
-    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    };
-    if output_gone && error.chain().any(broken_pipe) {
+    let status = status_of(error);
+    if output_gone && status != REFUSED {
         return ExitCode::from(DONE);
     }
-    eprintln!("counterfoil: {error:#}");
-    ExitCode::from(status_of(error))
+    // Nobody may be reading this either.
+    let _ = writeln!(io::stderr(), "counterfoil: {error:#}");
+    ExitCode::from(status)
 }

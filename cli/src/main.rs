@@ -21,6 +21,7 @@ mod keys;
 mod log;
 mod man;
 mod names;
+mod output;
 mod past;
 mod place;
 mod prove;
@@ -39,8 +40,9 @@ mod undo;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use output::Output;
 use place::Place;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -113,7 +115,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = Output::open();
     let result = run(cli, &mut out).and_then(|status| {
         out.flush()?;
         Ok(status)
@@ -121,9 +123,9 @@ fn main() -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            // What was printed before the error belongs before it.
-            let flushed = out.flush();
-            exit::report(&error, flushed.is_err())
+            // What was printed before the error belongs before it; when that fails, the error is the older one.
+            let _ = out.flush();
+            exit::report(&error, out.is_gone())
         }
     }
 }
