@@ -24,11 +24,6 @@ impl Place {
         }
     }
 
-    /// A ledger in this directory.
-    pub fn at(dir: &Path) -> Self {
-        Place { dir: dir.to_owned() }
-    }
-
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir

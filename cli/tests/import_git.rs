@@ -1,5 +1,7 @@
 //! Importing a git repository that has everything a repository can have.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
 mod shop;
 
 use serde_json::json;
