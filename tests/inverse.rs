@@ -232,6 +232,24 @@ proptest! {
     }
 }
 
+/// A counter at 0 is the same as an absent key, for operations, guards and digests.
+#[test]
+fn a_counter_at_0_is_an_absent_key() {
+    let op = |guard, change| OpDraft { key: "stock".into(), guard, change };
+    let emptied =
+        grown(&[vec![op(Guard::None, ChangeDraft::Add(3))], vec![op(Guard::None, ChangeDraft::Add(-3))]]);
+    assert_eq!(emptied, MapState::default());
+    let full = grown(&[vec![op(Guard::Absent, ChangeDraft::Add(3))]]);
+    let holds = |state: &MapState, guard| {
+        let op = op(guard, ChangeDraft::Add(1));
+        let Ok(applied) = apply(state, &[op.op()], true);
+        applied.is_ok()
+    };
+    assert!(holds(&emptied, Guard::Counter(0)) && holds(&emptied, Guard::Absent));
+    assert!(!holds(&full, Guard::Counter(0)) && !holds(&full, Guard::Absent));
+    assert!(holds(&full, Guard::Counter(3)) && !holds(&full, Guard::Counter(4)));
+}
+
 /// Most random batches must go through, or the properties above say little.
 #[test]
 fn enough_batches_go_through() {

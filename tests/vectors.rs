@@ -7,6 +7,7 @@
 use counterfoil_tests::accepted::accepted;
 use counterfoil_tests::broken::broken;
 use counterfoil_tests::case::{Case, Expected};
+use counterfoil_tests::impostors::impostors;
 use counterfoil_tests::lawless::lawless;
 use counterfoil_verifier::{Options, Status, verify, verify_sequential};
 use serde_json::{Map, Value, json};
@@ -21,7 +22,7 @@ fn folder() -> PathBuf {
 
 /// Every case with its folder below `vectors/`.
 fn cases() -> Vec<(PathBuf, Case)> {
-    let all = [accepted(), broken(), lawless()].concat();
+    let all = [accepted(), broken(), impostors(), lawless()].concat();
     all.into_iter()
         .map(|case| {
             let kind = if case.expected == Expected::Intact { "accept" } else { "reject" };

@@ -29,6 +29,7 @@ pub mod damage;
 pub mod draft;
 pub mod forge;
 pub mod founding;
+pub mod impostors;
 pub mod lawless;
 pub mod output;
 mod piece;
