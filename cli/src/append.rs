@@ -40,29 +40,36 @@ pub struct Args {
 }
 
 const EXAMPLES: &str = r#"Examples:
-  echo '{"action":"SET_PRICE","mode":"live","entity":"sku-1",
-         "ops":[{"put":{"key":"price/sku-1","value":19.90}}]}' | tr -d '\n' | counterfoil append
+  echo '{"action":"SET_PRICE","mode":"live",
+         "ops":[{"put":{"key":"price/sku-1","value":19.90}}]}' |
+    tr -d '\n' | counterfoil append
   counterfoil append decisions.jsonl --batch 1000
   tail -f agent.jsonl | counterfoil append
 
-A line is one JSON object. Only `action` and one of `ops` and `effects` are required; a field that is
-not known is an error; without `"mode":"live"` it is a dry run, which says what would have happened:
-  {"id": "...", "action": "SET_PRICE", "entity": "sku-1", "tier": "A", "mode": "live",
-   "planner": "planner-1", "judge": {"by": "judge-1", "score": 0.87},
+A line is one JSON object. Only `action` and one of `ops` and `effects` are
+required; a field that is not known is an error. Without `"mode":"live"` it is
+a dry run, which says what would have happened:
+  {"id": "...", "action": "SET_PRICE", "entity": "sku-1", "tier": "A",
+   "mode": "live", "planner": "planner-1",
+   "judge": {"by": "judge-1", "score": 0.87},
    "evidence": [12, {"uri": "...", "blake3": "..."}],
    "ops": [{"put": {"key": "...", "value": ...}}, {"delete": {"key": "..."}},
            {"add": {"key": "...", "delta": -2}}],
    "effects": [{"adapter": "...", "do": ..., "undo": ...}],
    "reason": "...", "context": {}}
-Numbers with a fraction are exact decimals. {"$bytes": "00ff"} stands for bytes.
+Numbers with a fraction are exact decimals. {"$bytes": "00ff"} stands for
+bytes.
 
-An id is 32 hexadecimal digits, a UUID, or any other text, which is hashed to sixteen bytes. A line
-whose id has landed with the same content lands nothing: its receipt is the first one, with
-"duplicate": true. So a file that failed half way can be sent again. Lines without an id land again.
+An id is 32 hexadecimal digits, a UUID, or any other text, which is hashed to
+sixteen bytes. A line whose id has landed with the same content lands nothing:
+its receipt is the first one, with "duplicate": true. So a file that failed
+half way can be sent again. Lines without an id land again.
 
-A receipt is {"seq", "row_hash", "outcome", "reasons", "id"}, printed when its row is on disk. A line
-that is refused ends the run with its number on standard error and status 1: nothing of its
-submission has landed, and what was submitted before has."#;
+A receipt is {"seq", "row_hash", "outcome", "reasons", "id"}, printed when its
+row is on disk. A line that is refused ends the run with its number on standard
+error and status 1: nothing of its submission has landed, and what was
+submitted before has. Each submission waits for the disk once, so a long file
+is quicker with --batch."#;
 
 /// A submission that is being read.
 struct Pending {
@@ -197,7 +204,7 @@ impl Desk<'_> {
         let receipts = self.submit(&mut builder, &numbers)?;
         let written = print_receipts(&fates, &receipts, out);
         written.map_err(|error| {
-            let last = receipts.last().map_or(self.ledger.log().head().size, |receipt| receipt.seq + 1);
+            let last = self.ledger.log().head().size.saturating_sub(1);
             Refused::error(format!(
                 "rows up to {last} have landed, but their receipts cannot be written: {error}"
             ))

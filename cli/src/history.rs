@@ -31,9 +31,10 @@ Examples:
   counterfoil -l shop history price/sku-1
   counterfoil -l shop history price/sku-1 --json | jq -c '[.seq, .value]'
 
-Oldest first. A line is {\"seq\", \"key\", \"value\", \"deleted\", \"kind\", \"action\", \"author\",
-\"landed_at\", \"row_hash\"}; after a deletion the value is null and `deleted` is true. Rows that were not
-applied have set nothing and are left out. `lifecycle/<entity>` is the key of an entity's stage.";
+Oldest first. A line is {\"seq\", \"key\", \"value\", \"deleted\", \"kind\",
+\"action\", \"author\", \"landed_at\", \"row_hash\"}; after a deletion the value is
+null and `deleted` is true. Rows that were not applied have set nothing and are
+left out. `lifecycle/<entity>` is the key of an entity's stage.";
 
 /// Lists what a key has held.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {

@@ -57,13 +57,15 @@ Examples:
   counterfoil -l book state --prefix file/src/
   counterfoil -l book history file/README.md
 
-One row lands for each commit of the first-parent line, oldest first, with the action git.commit:
-`file/<path>` is set to {\"mode\", \"blob\"} or deleted, as the commit changed it against its first
-parent, and the counter git/commits grows by one. The context holds commit, author and subject; the
-row is dated with the commit's time. Importing again adds what is new. When the line no longer holds
-the commit that was imported last, nothing is imported.
+One row lands for each commit of the first-parent line, oldest first, with the
+action git.commit: `file/<path>` is set to {\"mode\", \"blob\"} or deleted, as
+the commit changed it against its first parent, and the counter git/commits
+grows by one. The context holds commit, author and subject; the row is dated
+with the commit's time. Importing again adds what is new. When the line no
+longer holds the commit that was imported last, nothing is imported.
 
-In keys, `%` and bytes of a path that are no UTF-8 stand as % and two hexadecimal digits.";
+In keys, `%` and bytes of a path that are no UTF-8 stand as % and two
+hexadecimal digits.";
 
 /// The action of imported rows.
 const ACTION: &str = "git.commit";

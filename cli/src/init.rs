@@ -43,9 +43,10 @@ Examples:
   counterfoil init shop --origin example.com/shop --executor pricing-bot --operator alice
   COUNTERFOIL_KEY_DIR=~/keys counterfoil init shop --origin example.com/shop
 
-It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner, ledger, executor and operator.
-Move owner.key away to where it is safe: it is needed only to grant keys and to set policy. Every action
-may be live in the first policy. What it prints is for an auditor to keep elsewhere.";
+It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner,
+ledger, executor and operator. Move owner.key away to where it is safe: it is
+needed only to grant keys and to set policy. Every action may be live in the
+first policy. What it prints is for an auditor to keep elsewhere.";
 
 /// The segment size that the first policy sets.
 const SEGMENT_BYTES: u64 = 64 << 20;

@@ -41,7 +41,8 @@ Examples:
   counterfoil -l shop log --limit 50
   counterfoil -l shop log --json | jq 'select(.outcome == \"review\")'
 
-Rows come in the order they landed. Without a range people see the newest 20, and --json prints all.";
+Rows come in the order they landed. Without a range people see the newest 20,
+and --json prints all.";
 
 /// How many rows people see who did not say.
 const NEWEST: u64 = 20;

@@ -61,8 +61,9 @@ const HELP: &str = "\
 Begin:
   counterfoil init shop --origin example.com/shop
   export COUNTERFOIL_LEDGER=shop
-  echo '{\"action\":\"SET_PRICE\",\"mode\":\"live\",\"ops\":[{\"put\":{\"key\":\"price/sku-1\",\"value\":19.90}}]}' \\
-    | counterfoil append
+  echo '{\"action\":\"SET_PRICE\",\"mode\":\"live\",
+         \"ops\":[{\"put\":{\"key\":\"price/sku-1\",\"value\":19.90}}]}' |
+    tr -d '\\n' | counterfoil append
   counterfoil log
 
 Exit status:
@@ -73,7 +74,7 @@ Exit status:
 
 Environment:
   COUNTERFOIL_LEDGER   the ledger's directory, instead of -l
-  COUNTERFOIL_KEY_DIR  where the secret keys lie, instead of the ledger's directory keys/";
+  COUNTERFOIL_KEY_DIR  where the secret keys lie, instead of DIR/keys";
 
 #[derive(Subcommand)]
 enum Command {

@@ -24,9 +24,9 @@ Examples:
   counterfoil -l shop status
   counterfoil -l shop status --json | jq -r .vkey
 
-The mode is `live` when the policy in force lets some action be live and the kill switch is released, and
-else `dry-run`: nothing an agent asks for would be applied.
-The owner is the key that row 0 names, which is the one to pin.";
+The mode is `live` when the policy in force lets some action be live and the
+kill switch is released, and else `dry-run`: nothing an agent asks for would be
+applied. The owner is the key that row 0 names, which is the one to pin.";
 
 /// Prints the status.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {

@@ -27,8 +27,9 @@ Exit status:
   2  unchecked: usage, unreadable input
   3  findings: the bytes are intact, but rows break the rules
 
-It needs no key and writes nothing. The program counterfoil-verify does the same and is the one to hand to
-an auditor: it shares no code with what writes ledgers.";
+It needs no key and writes nothing. The program counterfoil-verify does the
+same and is the one to hand to an auditor: it has none of the code that writes
+ledgers.";
 
 /// Verifies; yields the exit status. `named` is the ledger that the global option names.
 pub fn run(args: &Args, named: Option<&Path>) -> Result<u8> {
