@@ -4,8 +4,10 @@
 
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::Mode;
+use counterfoil_format::merkle::{CompactRange, row_leaf};
+use counterfoil_format::note::{SignedNote, checkpoint_text};
 use counterfoil_format::value::Value;
-use counterfoil_tests::draft::{Draft, Group, OPERATOR, Rollback, Submission};
+use counterfoil_tests::draft::{Draft, Group, LEDGER, OPERATOR, Rollback, Submission};
 use counterfoil_tests::forge::Forge;
 use counterfoil_tests::founding::Founding;
 use counterfoil_tests::output::{Ledger, Sink, fix_checksums, groups};
@@ -221,7 +223,7 @@ fn one_changed_row_is_named_once_in_the_chain() {
 fn pins_and_checkpoints_from_elsewhere_are_held_against_the_log() {
     let mut forge = small();
     let early = forge.checkpoint().to_owned();
-    let vkey = forge.verifier_key(counterfoil_tests::draft::LEDGER).to_string();
+    let vkey = forge.verifier_key(LEDGER).to_string();
     forge.submit(vec![Draft::decision("stock.add").add("stock/1", 1)]);
     let late = forge.checkpoint().to_owned();
     let ledger = forge.finish();
@@ -261,6 +263,46 @@ fn pins_and_checkpoints_from_elsewhere_are_held_against_the_log() {
     assert_eq!(found(&report), [(CheckId::V12, None)]);
     let wrong = Options { pins: vec![Pin::Owner([1; 32])], ..Options::default() };
     assert_eq!(found(&judge_with(dir.path(), &wrong).unwrap()), [(CheckId::V11, Some(0))]);
+}
+
+/// No ledger of ours seals inside a group, but a checkpoint is a checkpoint.
+#[test]
+fn a_checkpoint_at_any_size_is_held_against_the_log() {
+    let price = |number| Draft::decision("price.set").put("price/7", &Value::Int(number));
+    let (mut forge, mut twin) = (small(), small());
+    [&mut forge, &mut twin].iter_mut().for_each(|forge| forge.submit((0..5).map(price).collect()));
+    let key = forge.verifier_key(LEDGER);
+    let signed = |size: u64, root| {
+        let text = checkpoint_text(&key.name, size, &root);
+        SignedNote::new(text.clone(), &key, &forge.sign(LEDGER, text.as_bytes())).to_string()
+    };
+    let sign: Vec<(u64, String, String)> = {
+        let mut range = CompactRange::starting_at(0);
+        let ledger = twin.finish();
+        let hashes = ledger.segments.iter().flat_map(|(_, bytes)| {
+            groups(bytes)
+                .into_iter()
+                .flat_map(|group| counterfoil_tests::output::rows(bytes, &group))
+                .map(|row| counterfoil_format::Hash(bytes[row.end - 32..row.end].try_into().unwrap()))
+        });
+        hashes
+            .map(|hash| {
+                range.push(row_leaf(&hash));
+                let (size, root) = (range.end(), range.root().unwrap());
+                (size, signed(size, root), signed(size, hash))
+            })
+            .collect()
+    };
+    let dir = written(&forge.finish());
+    let path = dir.path().join("kept");
+    for (size, good, bad) in sign {
+        let options = Options { checkpoints: vec![path.clone()], ..Options::default() };
+        fs::write(&path, good).unwrap();
+        let report = judge_with(dir.path(), &options).unwrap();
+        assert_eq!(report.checks[&CheckId::V12].status, Status::Passed, "{size}: {report:#?}");
+        fs::write(&path, bad).unwrap();
+        assert_eq!(found(&judge_with(dir.path(), &options).unwrap()), [(CheckId::V12, None)], "{size}");
+    }
 }
 
 /// Rows that break the rules under valid hashes and signatures: only the checks of meaning can object.

@@ -262,6 +262,17 @@ fn what_cannot_be_read_passes_no_check() {
     }
 }
 
+#[test]
+fn a_key_that_ends_itself_is_over_with_that_row() {
+    let mut forge = forge();
+    let (heir, late) = (forge.new_key(), forge.new_key());
+    let last = grant(&forge, late, Role::Auditor);
+    let rows = vec![grant(&forge, heir, Role::Owner), revoke(&forge, OWNER), last];
+    forge.submit(rows);
+    let report = judge(&forge.finish());
+    assert_eq!(found(&report), [(CheckId::V09, Some(7))], "{report:#?}");
+}
+
 /// Rows with the largest numbers there are.
 #[test]
 fn the_end_of_all_numbers_is_no_end_of_the_verifier() {
