@@ -48,6 +48,14 @@ ledger, executor and operator. Move owner.key away to where it is safe: it is
 needed only to grant keys and to set policy. Every action may be live in the
 first policy. What it prints is for an auditor to keep elsewhere.";
 
+impl Args {
+    /// What `init` is given when only the ledger's name is said.
+    pub fn new(origin: &str) -> Self {
+        let (executor, operator) = ("executor-1".to_owned(), "operator-1".to_owned());
+        Args { dir: None, origin: origin.to_owned(), executor, operator, json: false }
+    }
+}
+
 /// The segment size that the first policy sets.
 const SEGMENT_BYTES: u64 = 64 << 20;
 

@@ -10,6 +10,7 @@ mod checkpoint;
 mod completions;
 mod confirm;
 mod decision;
+mod demo;
 mod diff;
 mod exit;
 mod git;
@@ -30,6 +31,7 @@ mod restore;
 mod retry;
 mod rollback;
 mod row_json;
+mod shop;
 mod show;
 mod state;
 mod status;
@@ -108,6 +110,8 @@ enum Command {
     Prove(prove::Args),
     /// Prove offline what a ledger is, and say what was not checked
     Verify(verify::Args),
+    /// Run the main job on a made shop, and leave its ledger to play with
+    Demo(demo::Args),
     /// Print a script that completes commands in a shell
     Completions(completions::Args),
     /// Print the manual page, or write one for each command
@@ -151,6 +155,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Prove(args) => prove::run(&args, &place()?, out)?,
         Command::Verify(args) => return verify::run(&args, cli.ledger.as_deref()),
         Command::Completions(args) => completions::run(&args, out)?,
+        Command::Demo(args) => demo::run(&args, out)?,
         Command::Man(args) => man::run(&args, out)?,
     }
     Ok(exit::DONE)

@@ -17,7 +17,7 @@ use counterfoil_format::ops::decode_ops;
 use counterfoil_format::value::Value;
 use counterfoil_ledger::{Draft, DraftOp, Ledger, Log, ReadError, Receipt, SubmissionBuilder, now};
 use counterfoil_replay::diff::{Difference, difference};
-use counterfoil_replay::plan::{Plan, PlanError, Reversal, preview};
+use counterfoil_replay::plan::{Plan, PlanError, Reversal, plan_rollback, preview};
 use counterfoil_rules::governance::Governance;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ use std::io::Write;
 const LISTED: usize = 30;
 
 /// How a plan is carried out.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Options {
     /// Do it; without this, the plan is shown and nothing changes
     #[arg(long)]
@@ -81,6 +81,25 @@ pub fn run(
             receipt.seq
         ))),
     }
+}
+
+/// Shows what taking one row back would do.
+pub fn preview_one(place: &Place, row: u64, out: &mut dyn Write) -> Result<()> {
+    one(place, row, &Options::default(), out)
+}
+
+/// Takes one row back; yields the row that does.
+pub fn apply_one(place: &Place, row: u64, reason: &str, out: &mut dyn Write) -> Result<u64> {
+    let options = Options { apply: true, reason: reason.to_owned(), ..Options::default() };
+    one(place, row, &options, out)?;
+    Ok(place.log()?.head().size.saturating_sub(1))
+}
+
+fn one(place: &Place, row: u64, options: &Options, out: &mut dyn Write) -> Result<()> {
+    let again = format!("counterfoil rollback {row}");
+    run(place, options, &again, out, |past, governance, _| {
+        plan_rollback(past, governance, &[row]).map_err(refused)
+    })
 }
 
 /// A plan that cannot be made is a refusal, unless the log could not be read.

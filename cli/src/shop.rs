@@ -1,0 +1,247 @@
+//! The shop of the demo: what its planner, judge and executor decide, from a seed.
+
+use crate::decision::random_id;
+use crate::keys::NamedKey;
+use crate::place::Place;
+use anyhow::{Result, anyhow};
+use counterfoil_format::body::{Body, KillSwitch, Reading, Role, SwitchAct};
+use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject};
+use counterfoil_format::intent::{Mode, Tier};
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::value::{Decimal, Value};
+use counterfoil_ledger::{Draft, DraftOp, Ledger, Signer, SubmissionBuilder, now};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::collections::BTreeMap;
+
+/// Decisions signed at once.
+const PER_SUBMISSION: u64 = 100;
+/// Products of the shop.
+const PRODUCTS: u64 = 40;
+
+/// What became of what the shop decided.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Landed {
+    /// Rows that changed the state, or governed.
+    pub applied: u64,
+    /// Rows that said what would happen.
+    pub dry_run: u64,
+    /// Rows put aside for a human.
+    pub review: u64,
+}
+
+impl Landed {
+    /// All rows.
+    pub fn total(&self) -> u64 {
+        self.applied + self.dry_run + self.review
+    }
+}
+
+/// A shop at work.
+pub struct Shop {
+    ledger: Ledger,
+    executor: NamedKey,
+    operator: NamedKey,
+    random: StdRng,
+    landed: Landed,
+    last_price: Option<(u64, String)>,
+    reading: u64,
+}
+
+/// What one decision is made of, owned.
+struct Plan {
+    action: &'static str,
+    entity: String,
+    key: String,
+    value: Value,
+    delta: i64,
+    request: Vec<u8>,
+    undo: Vec<u8>,
+    data: Vec<u8>,
+    score: u32,
+    roll: u32,
+}
+
+impl Shop {
+    /// Opens the shop's new ledger.
+    pub fn open(place: &Place, seed: u64) -> Result<Self> {
+        let ledger = place.ledger()?;
+        let governance = ledger.governance();
+        let executor = place.keys().for_role(&governance, Role::Executor)?;
+        let operator = place.keys().for_role(&governance, Role::Operator)?;
+        let random = StdRng::seed_from_u64(seed);
+        // The rows that `init` made.
+        let landed = Landed { applied: ledger.log().head().size, ..Landed::default() };
+        Ok(Shop { ledger, executor, operator, random, landed, last_price: None, reading: 0 })
+    }
+
+    /// Decides so many times. In the middle of it the operator pulls the kill switch for a while.
+    pub fn run(&mut self, decisions: u64) -> Result<Landed> {
+        self.read_margin()?;
+        let pulled = decisions / 2;
+        let mut done = 0;
+        while done < decisions {
+            let here = done <= pulled && pulled < done + PER_SUBMISSION;
+            if here {
+                self.switch(SwitchAct::Engage, "the price feed looks wrong")?;
+                done += self.decide(1)?;
+                self.switch(SwitchAct::Release, "the price feed is right again")?;
+            }
+            let left = decisions - done;
+            done += if left == 0 { 0 } else { self.decide(left.min(PER_SUBMISSION))? };
+        }
+        // The last word is a price, so that there is something to take back that nothing builds on.
+        self.set_a_price()?;
+        Ok(self.landed)
+    }
+
+    /// The row that last set a price, and the key.
+    pub fn last_price(&self) -> Option<(u64, String)> {
+        self.last_price.clone()
+    }
+
+    /// The newest checkpoint, as a signed note.
+    pub fn checkpoint(&self) -> Result<String> {
+        Ok(self.ledger.log().signed_checkpoint()?.to_string())
+    }
+
+    /// Closes the ledger.
+    pub fn close(self) -> Result<()> {
+        Ok(self.ledger.close()?)
+    }
+
+    /// Lands a reading that decisions point to.
+    fn read_margin(&mut self) -> Result<()> {
+        let value = Decimal { mantissa: 314, scale: 1 };
+        let body = Body::Evidence(Reading { metric: "margin-percent", value, source: "ledger of the shop" });
+        let now = now();
+        let draft = Draft::with_body(random_id(now).map_err(anyhow::Error::msg)?, body, now);
+        self.reading = self.ledger.log().head().size;
+        self.land(&[draft], true)
+    }
+
+    fn switch(&mut self, act: SwitchAct, reason: &str) -> Result<()> {
+        let holder = self.operator.key.public().id();
+        let body = Body::KillSwitch(KillSwitch { act, engaged: act == SwitchAct::Engage, holder, reason });
+        let now = now();
+        let draft = Draft::with_body(random_id(now).map_err(anyhow::Error::msg)?, body, now);
+        self.land(&[draft], false)
+    }
+
+    /// Lands rows in one submission, signed by the executor or by the operator.
+    fn land(&mut self, drafts: &[Draft<'_>], by_executor: bool) -> Result<()> {
+        let key = if by_executor { &self.executor.key } else { &self.operator.key };
+        let mut builder = SubmissionBuilder::new(key)?;
+        drafts.iter().try_for_each(|draft| builder.push(draft))?;
+        let receipts = self.ledger.submit(builder.sign(self.ledger.ledger_id())?)?;
+        for (draft, receipt) in drafts.iter().zip(receipts) {
+            match receipt.outcome {
+                Outcome::Applied => self.landed.applied += 1,
+                Outcome::DryRun => self.landed.dry_run += 1,
+                Outcome::Review => self.landed.review += 1,
+            }
+            if let (Outcome::Applied, "SET_PRICE", Some(DraftOp::Put(key, _))) =
+                (receipt.outcome, draft.action, draft.ops.first())
+            {
+                self.last_price = Some((receipt.seq, (*key).to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, count: u64) -> Result<u64> {
+        let plans = (0..count).map(|_| self.plan()).collect::<Result<Vec<_>>>()?;
+        self.land_plans(&plans)?;
+        Ok(count)
+    }
+
+    fn set_a_price(&mut self) -> Result<()> {
+        for cents in [1990, 2490] {
+            let mut plan = self.plan()?;
+            plan.roll = 0;
+            plan.action = "SET_PRICE";
+            plan.entity = "sku-001".into();
+            plan.key = "price/sku-001".into();
+            plan.value = price(cents);
+            self.land_plans(&[plan])?;
+        }
+        Ok(())
+    }
+
+    /// One event of the shop.
+    fn plan(&mut self) -> Result<Plan> {
+        let roll = self.random.random_range(0..100);
+        let entity = format!("sku-{:03}", self.random.random_range(0..PRODUCTS));
+        let cents = self.random.random_range(500..5000);
+        let (action, key, value) = match roll {
+            0..40 => ("SET_PRICE", format!("price/{entity}"), price(cents)),
+            40..55 => ("SCALE_AD", format!("ad/{entity}/budget"), price(cents * 10)),
+            55..65 => ("SELL", format!("stock/{entity}"), Value::Null),
+            65..75 => ("MOVE", entity.clone(), Value::Null),
+            75..85 => ("REPLY", format!("reply/{entity}"), Value::Text("we are looking into it".into())),
+            _ => ("OPTIMIZE_LOSER", format!("ad/{entity}/budget"), price(cents)),
+        };
+        let message = |text: &str| Value::Map(BTreeMap::from([("text".into(), Value::Text(text.into()))]));
+        let spend = Value::Decimal(Decimal { mantissa: i128::from(cents), scale: 2 });
+        Ok(Plan {
+            action,
+            entity,
+            key,
+            value,
+            delta: -i64::from(self.random.random_range(1..5u8)),
+            request: message("we are looking into it").encode()?,
+            undo: message("please disregard our last message").encode()?,
+            data: Value::Map(BTreeMap::from([("spend_yesterday".into(), spend)])).encode()?,
+            score: self.random.random_range(700_000..=1_000_000),
+            roll,
+        })
+    }
+
+    fn land_plans(&mut self, plans: &[Plan]) -> Result<()> {
+        let executor = self.executor.name.clone();
+        let drafts =
+            plans.iter().map(|plan| plan.draft(&executor, self.reading)).collect::<Result<Vec<_>>>()?;
+        self.land(&drafts, true)
+    }
+}
+
+/// A price in euros.
+fn price(cents: u32) -> Value {
+    Value::Decimal(Decimal { mantissa: i128::from(cents), scale: 2 })
+}
+
+impl Plan {
+    fn draft<'p>(&'p self, executor: &'p str, reading: u64) -> Result<Draft<'p>> {
+        let now = now();
+        let mut draft = Draft::decision(random_id(now).map_err(|error| anyhow!(error))?, self.action, now);
+        draft.tier = if self.roll.is_multiple_of(3) { Tier::A } else { Tier::B };
+        draft.mode = if self.roll % 10 == 9 { Mode::DryRun } else { Mode::Live };
+        draft.subject = Some(Subject { entity: &self.entity, lifecycle: None });
+        let judge = Some(Judge { by: "judge-1", score: self.score, attestation: None });
+        draft.actors = Some(Actors { planner: "planner-1", judge, executor });
+        draft.evidence = vec![Evidence::Row(reading)];
+        draft.context = Some(Context { reason: self.reason(), data: &self.data });
+        draft.ops = vec![match self.action {
+            "SELL" => DraftOp::Add(&self.key, self.delta),
+            "MOVE" => DraftOp::Transition(&self.key, if self.roll.is_multiple_of(2) { "testing" } else { "winner" }),
+            // An agent that switches an ad off that may not be there: then the row goes to review.
+            "OPTIMIZE_LOSER" => DraftOp::Delete(&self.key),
+            _ => DraftOp::Put(&self.key, &self.value),
+        }];
+        if self.action == "REPLY" {
+            draft.effects = vec![Effect { adapter: "mail", request: &self.request, undo: Some(&self.undo) }];
+        }
+        Ok(draft)
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.action {
+            "SET_PRICE" => "margin above the floor for three days",
+            "SCALE_AD" => "return on ad spend above the store's own threshold",
+            "SELL" => "an order came in",
+            "MOVE" => "enough data to tell",
+            "REPLY" => "a customer asked",
+            _ => "losing for a week",
+        }
+    }
+}
