@@ -8,6 +8,7 @@ use crate::forge::{EPOCH, Forge};
 use crate::founding::Founding;
 use crate::output::{Ledger, Sink, fix_checksums, groups, rows, set_body_checksum};
 use counterfoil_format::Hash;
+use counterfoil_format::frame::SEGMENT_HEADER_BYTES;
 use counterfoil_format::group::SEAL_BYTES;
 use counterfoil_format::landing::Landing;
 use counterfoil_format::ops::Guard;
@@ -76,6 +77,9 @@ fn frames() -> Vec<Case> {
     let mut leftover = around_row(205, |draft| draft);
     leftover.segments[0].1.extend([0xa5; 24]);
 
+    let mut rowless = around_row(213, |draft| draft);
+    rowless.segments[0].1.truncate(SEGMENT_HEADER_BYTES);
+
     let mut misnamed = segments(206);
     misnamed.segments[1].0 += 1;
 
@@ -112,6 +116,13 @@ fn frames() -> Vec<Case> {
         case("v01-leftover", "Bytes that are no group follow the last group.", leftover, &["V01"]),
         case("v01-misnamed", "A segment's file name is not its first row.", misnamed, &["V01"]),
         case("v01-foreign-segment", "A segment names another ledger's id.", other, &["V01"]),
+        case(
+            "v01-other-genesis",
+            "The segment names another ledger's id than row 0 hashes to; no signature is for that one.",
+            patched(212, |bytes| bytes[40] ^= 1),
+            &["V01", "V09"],
+        ),
+        case("v01-no-rows", "The log ends behind the first segment's header.", rowless, &["V01", "V12"]),
         case(
             "v01-durable-upto",
             "A group says that bytes behind its own beginning were on disk.",

@@ -6,15 +6,18 @@ use crate::broken::{around, around_row, put};
 use crate::case::{Case, Expected};
 use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Submission};
 use crate::forge::Forge;
-use crate::output::{Ledger, groups};
+use crate::founding::Founding;
+use crate::output::{Ledger, Sink, groups};
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Role, SwitchAct};
+use counterfoil_format::body::{Body, Genesis, KeyChange, Role, SwitchAct};
 use counterfoil_format::frame::SEGMENT_HEADER_BYTES;
+use counterfoil_format::intent::Kind;
 use counterfoil_format::key::SignatureBytes;
+use counterfoil_format::part::PartTag;
 
 /// All of them.
 pub fn impostors() -> Vec<Case> {
-    [authors(), seals(), anchors()].concat()
+    [founders(), authors(), seals(), anchors()].concat()
 }
 
 fn authors() -> Vec<Case> {
@@ -52,10 +55,37 @@ fn authors() -> Vec<Case> {
             let signature = Some(SignatureBytes([0; 64]));
             Group::new(vec![Submission { signature, ..Submission::new(vec![put(3)]) }])
         }),
+        case("v09-last-key", "The owner revokes the last key that seals.", 263, |forge| {
+            let key = forge.key_id(LEDGER);
+            let revoke = KeyChange::Revoke { key, compromised_since: None, reason: "" };
+            Group::new(vec![Submission::new(vec![Draft::body(&Body::Key(revoke))])])
+        }),
         case("v09-self-granted", "A key row is written by the executor.", 258, |forge| {
             let second = forge.new_key();
             let grant = KeyChange::Grant { key: forge.public(second), roles: Role::Owner.bit(), name: "me" };
             Group::new(vec![Submission::new(vec![Draft::body(&Body::Key(grant)).by(EXECUTOR)])])
+        }),
+    ]
+}
+
+/// Ledgers whose row 0 founds none.
+fn founders() -> Vec<Case> {
+    let case = |name, why, seed, first: fn(&Forge) -> Draft| {
+        let mut forge = Forge::unborn(seed, Founding::default(), Sink::memory());
+        let draft = first(&forge);
+        forge.submit(vec![draft]);
+        Case::new(name, why, forge.finish(), Expected::Broken(&["V09"]))
+    };
+    vec![
+        case("v09-no-genesis", "Row 0 is a decision.", 264, |_| put(1).by(OWNER)),
+        case("v09-weak-owner", "Row 0 names an owner's key of small order.", 265, |forge| {
+            let genesis = forge.genesis();
+            let content = genesis.contents[PartTag::Body as usize].clone().unwrap();
+            let Ok(Body::Genesis(body)) = Body::decode(Kind::Genesis, &content) else { return genesis };
+            let mut owner = [0; 32];
+            owner[0] = 1;
+            let weak = Body::Genesis(Genesis { owner, ..body }).encode().unwrap();
+            genesis.content(PartTag::Body, weak)
         }),
     ]
 }
