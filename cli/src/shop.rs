@@ -223,7 +223,9 @@ impl Plan {
         draft.context = Some(Context { reason: self.reason(), data: &self.data });
         draft.ops = vec![match self.action {
             "SELL" => DraftOp::Add(&self.key, self.delta),
-            "MOVE" => DraftOp::Transition(&self.key, if self.roll.is_multiple_of(2) { "testing" } else { "winner" }),
+            "MOVE" => {
+                DraftOp::Transition(&self.key, if self.roll.is_multiple_of(2) { "testing" } else { "winner" })
+            }
             // An agent that switches an ad off that may not be there: then the row goes to review.
             "OPTIMIZE_LOSER" => DraftOp::Delete(&self.key),
             _ => DraftOp::Put(&self.key, &self.value),
