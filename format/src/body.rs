@@ -4,15 +4,14 @@
 //!
 //! The postcard encoding of the structure that belongs to the row's kind; the kind itself stands in the head.
 
-use crate::codec::{CodecError, decode, named, within};
+use crate::codec::{CodecError, decode};
 use crate::hash::Hash;
 use crate::intent::{KeyId, Kind, Micros, named_enum};
-use crate::limits;
-use crate::note::check_key_name;
-use crate::part::PartTag;
 use crate::value::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+mod bounds;
 
 /// The version of the format that a genesis row written by this build names.
 pub const FORMAT_VERSION: u16 = 1;
@@ -316,114 +315,6 @@ impl<'a> Body<'a> {
             Body::Snapshot(_) => Kind::Snapshot,
             Body::Erasure(_) => Kind::Erasure,
             Body::Calibration(_) => Kind::Calibration,
-        }
-    }
-
-    fn check(&self) -> Result<(), CodecError> {
-        let text = |text: &str| within("a text", text.len(), limits::TEXT_BYTES);
-        let decimal = |decimal: &Decimal| match decimal.scale <= limits::DECIMAL_SCALE {
-            true => Ok(()),
-            false => Err(CodecError::Malformed("a decimal")),
-        };
-        match self {
-            Body::Genesis(genesis) => genesis.check(),
-            Body::Key(change) => change.check(),
-            Body::Policy(policy) => policy.check(),
-            Body::Evidence(reading) => {
-                named("a metric", reading.metric, limits::NAME_BYTES)?;
-                text(reading.source)?;
-                decimal(&reading.value)
-            }
-            Body::KillSwitch(switch) => {
-                let said = match switch.act {
-                    SwitchAct::Engage => switch.engaged,
-                    SwitchAct::Release => !switch.engaged,
-                    SwitchAct::HandOver | SwitchAct::Drill => true,
-                };
-                if !said {
-                    return Err(CodecError::Inconsistent(
-                        "a kill switch is said to be in the other position",
-                    ));
-                }
-                text(switch.reason)
-            }
-            Body::Rollback(_) | Body::Snapshot(_) => Ok(()),
-            Body::Outcome(outcome) => text(outcome.detail),
-            Body::Erasure(erasure) => {
-                within("erased items", erasure.items.len(), limits::ITEMS)?;
-                named("an authority", erasure.authority, limits::TEXT_BYTES)?;
-                erasure.items.iter().try_for_each(Erased::check)
-            }
-            Body::Calibration(calibration) => {
-                named("a metric", calibration.metric, limits::NAME_BYTES)?;
-                within(
-                    "a quantile in parts per million",
-                    calibration.quantile as usize,
-                    limits::PPM as usize,
-                )?;
-                if !calibration.rows.is_sorted_by(|a, b| a < b) {
-                    return Err(CodecError::Unsorted("a calibration's rows"));
-                }
-                decimal(&calibration.threshold)
-            }
-        }
-    }
-}
-
-impl Genesis<'_> {
-    fn check(&self) -> Result<(), CodecError> {
-        if self.format != FORMAT_VERSION {
-            return Err(CodecError::Version { what: "a ledger", found: self.format.into() });
-        }
-        check_key_name(self.origin)?;
-        self.policy.check()
-    }
-}
-
-impl KeyChange<'_> {
-    fn check(&self) -> Result<(), CodecError> {
-        match self {
-            KeyChange::Grant { roles, name, .. } => {
-                named("a key holder's name", name, limits::NAME_BYTES)?;
-                let known = Role::ALL.iter().fold(0, |set, role| set | role.bit());
-                if *roles == 0 || roles & !known != 0 {
-                    return Err(CodecError::Malformed("a set of roles"));
-                }
-                Ok(())
-            }
-            KeyChange::Rotate { .. } => Ok(()),
-            KeyChange::Revoke { reason, .. } => within("a reason", reason.len(), limits::TEXT_BYTES),
-        }
-    }
-}
-
-impl PolicyBody<'_> {
-    /// Checks version, patterns and bounds.
-    pub fn check(&self) -> Result<(), CodecError> {
-        if self.version != POLICY_VERSION {
-            return Err(CodecError::Version { what: "a policy", found: self.version.into() });
-        }
-        within("patterns of live actions", self.live.len(), limits::ITEMS)?;
-        self.live.iter().try_for_each(|pattern| named("a pattern", pattern, limits::NAME_BYTES))?;
-        if !self.live.is_sorted_by(|a, b| a < b) {
-            return Err(CodecError::Unsorted("patterns of live actions"));
-        }
-        if !(4096..=limits::SEGMENT_BYTES).contains(&self.segment_bytes) {
-            return Err(CodecError::Inconsistent("a segment size outside 4 KiB to 4 GiB"));
-        }
-        Ok(())
-    }
-}
-
-impl Erased {
-    fn check(&self) -> Result<(), CodecError> {
-        const ERASABLE: [PartTag; 5] =
-            [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Effects, PartTag::Context];
-        match self {
-            Erased::Part { tag, .. } if !ERASABLE.iter().any(|part| *part as u8 == *tag) => Err(
-                CodecError::Inconsistent("only subject, actors, evidence, effects and context are erasable"),
-            ),
-            _ => Ok(()),
         }
     }
 }

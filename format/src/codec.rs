@@ -4,6 +4,7 @@
 //! again and compared with what was read, byte for byte and without a copy; bytes left over are an error.
 //! [`Cursor`] reads the layouts around those structures with the same varints, minimal only.
 
+use crate::limits;
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub enum CodecError {
     /// A name, a key or a list that must not be empty is.
     #[error("{0} is empty")]
     Empty(&'static str),
+    /// A name holds a control character.
+    #[error("{0} holds a control character")]
+    Control(&'static str),
     /// A version this build does not know.
     #[error("version {found} of {what} is not known here; a newer build may read it")]
     Version {
@@ -65,6 +69,32 @@ pub fn named(what: &'static str, text: &str, limit: usize) -> Result<(), CodecEr
         return Err(CodecError::Empty(what));
     }
     within(what, text.len(), limit)
+}
+
+/// Checks a list that must not be empty, since what says nothing is left out, and has a limit.
+pub fn listed(what: &'static str, count: usize, limit: usize) -> Result<(), CodecError> {
+    if count == 0 {
+        return Err(CodecError::Empty(what));
+    }
+    within(what, count, limit)
+}
+
+/// Checks the name of an action, a stage, an adapter, a metric or a key's holder: at most 128 bytes, and no control
+/// characters (U+0000 to U+001F, U+007F). It may be empty.
+pub fn label(what: &'static str, text: &str) -> Result<(), CodecError> {
+    within(what, text.len(), limits::NAME_BYTES)?;
+    if text.bytes().any(|byte| byte.is_ascii_control()) {
+        return Err(CodecError::Control(what));
+    }
+    Ok(())
+}
+
+/// Checks such a name where one must be given.
+pub fn name(what: &'static str, text: &str) -> Result<(), CodecError> {
+    if text.is_empty() {
+        return Err(CodecError::Empty(what));
+    }
+    label(what, text)
 }
 
 /// Encodes a structure at the end of `out`.
@@ -124,8 +154,15 @@ struct Compare<'a>(&'a [u8]);
 impl Flavor for Compare<'_> {
     type Output = usize;
 
+    /// Most of a structure is pushed byte by byte, so no slices are compared here.
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.try_extend(&[byte])
+        match self.0.split_first() {
+            Some((first, rest)) if *first == byte => {
+                self.0 = rest;
+                Ok(())
+            }
+            _ => Err(postcard::Error::SerializeBufferFull),
+        }
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
@@ -272,6 +309,18 @@ mod tests {
         assert_eq!(decode::<u32>("a number", &[0x85]), Err(CodecError::Truncated));
         assert_eq!(Cursor::new(&[0x85, 0x00]).varint(), Err(CodecError::NotCanonical));
         assert_eq!(Cursor::new(&[0xff; 11]).varint(), Err(CodecError::Malformed("a 64-bit number")));
+    }
+
+    #[test]
+    fn names_are_short_and_hold_no_control_characters() {
+        assert_eq!(name("a name", "price.set é*"), Ok(()));
+        assert_eq!(label("a name", ""), Ok(()));
+        assert_eq!(name("a name", ""), Err(CodecError::Empty("a name")));
+        for text in ["\0", "a\u{1f}", "\u{7f}b", "a\nb"] {
+            assert_eq!(name("a name", text), Err(CodecError::Control("a name")), "{text:?}");
+        }
+        assert!(name("a name", &"x".repeat(129)).is_err());
+        assert_eq!(name("a name", "\u{80}"), Ok(()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! varint count and their items. `ops` and `rollback` are described in [`crate::ops`], `body` in [`crate::body`].
 
 use crate::body::Body;
-use crate::codec::{CodecError, decode, named, within};
+use crate::codec::{CodecError, decode, label, listed, name, named, within};
 use crate::hash::Hash;
 use crate::intent::{KeyId, Kind};
 use crate::key::SignatureBytes;
@@ -108,7 +108,8 @@ impl<'a> Subject<'a> {
         let subject: Self = decode("a subject", bytes)?;
         named("an entity", subject.entity, limits::KEY_BYTES)?;
         if let Some(moved) = &subject.lifecycle {
-            within("a stage", moved.from.len().max(moved.to.len()), limits::NAME_BYTES)?;
+            label("a stage", moved.from)?;
+            label("a stage", moved.to)?;
         }
         Ok(subject)
     }
@@ -131,7 +132,7 @@ impl<'a> Evidence<'a> {
     /// Decodes and checks the part `evidence`.
     pub fn decode_all(bytes: &'a [u8]) -> Result<Vec<Self>, CodecError> {
         let evidence: Vec<Self> = decode("evidence", bytes)?;
-        within("evidence", evidence.len(), limits::ITEMS)?;
+        listed("evidence", evidence.len(), limits::ITEMS)?;
         evidence.iter().try_for_each(|item| match item {
             Evidence::Row(_) => Ok(()),
             Evidence::Document { uri, .. } => named("a URI", uri, limits::TEXT_BYTES),
@@ -144,9 +145,9 @@ impl<'a> Effect<'a> {
     /// Decodes and checks the part `effects`.
     pub fn decode_all(bytes: &'a [u8]) -> Result<Vec<Self>, CodecError> {
         let effects: Vec<Self> = decode("effects", bytes)?;
-        within("effects", effects.len(), limits::ITEMS)?;
+        listed("effects", effects.len(), limits::ITEMS)?;
         effects.iter().try_for_each(|effect| {
-            named("an adapter", effect.adapter, limits::NAME_BYTES)?;
+            name("an adapter", effect.adapter)?;
             Value::check(effect.request)?;
             effect.undo.map_or(Ok(()), Value::check)
         })?;
@@ -195,5 +196,32 @@ pub fn check_shape(kind: Kind, parts: u8) -> Result<(), CodecError> {
         Kind::Rollback => Ok(()),
         _ if changes => Err(CodecError::Inconsistent("only decisions and rollbacks change the state")),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode;
+
+    #[test]
+    fn a_list_of_nothing_is_no_part() {
+        let (evidence, effects): ([Evidence<'_>; 0], [Effect<'_>; 0]) = ([], []);
+        let refused = Evidence::decode_all(&encode(&evidence[..]).unwrap()).map(drop);
+        assert_eq!(refused, Err(CodecError::Empty("evidence")));
+        let refused = Effect::decode_all(&encode(&effects[..]).unwrap()).map(drop);
+        assert_eq!(refused, Err(CodecError::Empty("effects")));
+    }
+
+    #[test]
+    fn stages_and_adapters_hold_no_control_characters() {
+        let moved = |from, to| Subject { entity: "sku\n1", lifecycle: Some(LifecycleMove { from, to }) };
+        let decoded = |subject| Subject::decode(&encode(&subject).unwrap()).map(drop);
+        assert_eq!(decoded(moved("", "testing")), Ok(()));
+        assert_eq!(decoded(moved("", "a\tb")), Err(CodecError::Control("a stage")));
+        assert_eq!(decoded(moved("\u{7f}", "")), Err(CodecError::Control("a stage")));
+        let effect = [Effect { adapter: "shop\r", request: &[0], undo: None }];
+        let refused = Effect::decode_all(&encode(&effect[..]).unwrap()).map(drop);
+        assert_eq!(refused, Err(CodecError::Control("an adapter")));
     }
 }

@@ -5,9 +5,8 @@
 //! An intent is its head followed by the commitments (32 bytes each) of the parts it names, in tag order. Its hash
 //! is `BLAKE3[intent](head || commitments)`. A row stores the head; the commitments follow from the parts.
 
-use crate::codec::{CodecError, within};
+use crate::codec::{CodecError, label};
 use crate::hash::{Hash, Use, write_hex};
-use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -179,7 +178,7 @@ impl<'a> IntentHead<'a> {
 
     /// Checks what needs no context.
     pub fn check(&self) -> Result<(), CodecError> {
-        within("an action", self.action.len(), limits::NAME_BYTES)?;
+        label("an action", self.action)?;
         if self.kind == Kind::Decision && self.action.is_empty() {
             return Err(CodecError::Empty("a decision's action"));
         }

@@ -9,7 +9,7 @@ use crate::codec::CodecError;
 use crate::hash::{Hash, Use};
 use crate::intent::KeyId;
 use curve25519_dalek::constants::EIGHT_TORSION;
-use curve25519_dalek::edwards::CompressedEdwardsY;
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::traits::IsIdentity;
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,11 @@ impl PublicKey {
         key_id(self.as_bytes())
     }
 
+    /// The point of the key.
+    pub(crate) fn point(&self) -> EdwardsPoint {
+        self.0.to_edwards()
+    }
+
     /// The rule, as the library states it: slow, and the reference.
     pub fn verify_reference(&self, message: &[u8], signature: &SignatureBytes) -> bool {
         self.0.verify_strict(message, &Signature::from_bytes(&signature.0)).is_ok()
@@ -114,9 +119,14 @@ impl PublicKey {
     /// what is left to refuse are the eight canonical encodings of points of small order.
     pub fn verify(&self, message: &[u8], signature: &SignatureBytes) -> bool {
         let r = signature.0.first_chunk::<32>();
-        !r.is_some_and(|r| SMALL_ORDER.contains(r))
+        !r.is_some_and(is_small_order_encoding)
             && self.0.verify(message, &Signature::from_bytes(&signature.0)).is_ok()
     }
+}
+
+/// Whether these bytes are the canonical encoding of one of the eight points of small order.
+pub(crate) fn is_small_order_encoding(bytes: &[u8; 32]) -> bool {
+    SMALL_ORDER.contains(bytes)
 }
 
 /// The canonical encodings of the eight points of small order.

@@ -135,3 +135,37 @@ impl Landing {
 pub fn row_hash(previous: &Hash, landing: &[u8], intent: &Hash) -> Hash {
     Use::Row.hash(&[&previous.0, landing, &intent.0])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode;
+
+    /// Two classes are reserved; who reads version 1 accepts them.
+    #[test]
+    fn every_class_of_reversibility_is_read() {
+        let classes = [
+            Reversibility::Exact,
+            Reversibility::Declared,
+            Reversibility::Window(-5),
+            Reversibility::Compensating,
+            Reversibility::Never,
+        ];
+        for reversibility in classes {
+            let landing = Landing {
+                version: LANDING_VERSION,
+                seq: 3,
+                landed_at: 0,
+                outcome: Outcome::Applied,
+                reasons: Vec::new(),
+                reversibility,
+                policy_row: 0,
+                kill_switch_row: 0,
+                index: 0,
+                count: 1,
+                rollback: None,
+            };
+            assert_eq!(Landing::decode(&encode(&landing).unwrap()), Ok(landing));
+        }
+    }
+}

@@ -39,6 +39,7 @@ pub mod merkle;
 pub mod note;
 pub mod ops;
 pub mod part;
+pub mod prepared;
 pub mod proof;
 pub mod row;
 pub mod state;

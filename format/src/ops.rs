@@ -2,7 +2,7 @@
 //!
 //! # Format
 //!
-//! A varint count, then each operation:
+//! A varint count, at least 1, then each operation:
 //!
 //! | field | bytes |
 //! | --- | --- |
@@ -19,7 +19,9 @@
 //! Keys are 1 to 1024 bytes of UTF-8. `lifecycle/<entity>` holds the stage of an entity and is reached by
 //! transitions alone. A counter at 0 is the same as an absent key.
 
-use crate::codec::{CodecError, Cursor, named, put_bytes, put_signed, put_varint, within};
+use crate::codec::{
+    CodecError, Cursor, label, listed, name, named, put_bytes, put_signed, put_varint, within,
+};
 use crate::hash::Hash;
 use crate::limits;
 use crate::part::Slot;
@@ -103,12 +105,12 @@ impl<'a> Op<'a> {
             Change::Transition(stage) => {
                 let limit = limits::KEY_BYTES - LIFECYCLE_PREFIX.len();
                 within("an entity with a lifecycle", self.key.len(), limit)?;
-                within("a stage", stage.len(), limits::NAME_BYTES)?;
+                label("a stage", stage)?;
             }
             _ => {}
         }
         if let Guard::Stage(stage) = self.guard {
-            named("a stage", stage, limits::NAME_BYTES)?;
+            name("a stage", stage)?;
         }
         if !matches!(self.change, Change::Transition(_)) && self.key.starts_with(LIFECYCLE_PREFIX) {
             return Err(CodecError::Inconsistent("keys under lifecycle/ are changed by transitions alone"));
@@ -178,6 +180,7 @@ pub fn decode_skeleton(bytes: &[u8]) -> Result<Vec<Op<'_>>, CodecError> {
 fn read_all(bytes: &[u8], skeleton: bool) -> Result<Vec<Op<'_>>, CodecError> {
     let mut cursor = Cursor::new(bytes);
     let count = cursor.count("operations", limits::OPS)?;
+    listed("operations", count, limits::OPS)?;
     // An operation takes at least three bytes, so a count that lies cannot reserve more than the input's size.
     let mut ops = Vec::with_capacity(count.min(cursor.rest().len() / 3));
     for _ in 0..count {
@@ -227,7 +230,7 @@ pub fn skeleton_of(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
 
 /// Checks a list of operations against the limits, as a writer does before it encodes them.
 pub fn check_ops(ops: &[Op<'_>]) -> Result<(), CodecError> {
-    within("operations", ops.len(), limits::OPS)?;
+    listed("operations", ops.len(), limits::OPS)?;
     ops.iter().try_for_each(Op::check)
 }
 
@@ -278,5 +281,17 @@ mod tests {
         assert!(op("lifecycle/sku-1", Change::Delete).is_err());
         assert!(op("k", Change::Add(0)).is_err());
         assert_eq!(op("sku-1", Change::Transition("")), Ok(()));
+        assert_eq!(op("sku-1", Change::Transition("a\u{7f}")), Err(CodecError::Control("a stage")));
+        assert_eq!(op("sku\n1", Change::Delete), Ok(()));
+        let guard = Guard::Stage("\t");
+        let refused = Op { key: "sku-1", guard, change: Change::Transition("") }.check();
+        assert_eq!(refused, Err(CodecError::Control("a stage")));
+    }
+
+    #[test]
+    fn no_operations_are_no_part() {
+        assert_eq!(decode_ops(&[0]).map(drop), Err(CodecError::Empty("operations")));
+        assert_eq!(decode_skeleton(&[0]).map(drop), Err(CodecError::Empty("operations")));
+        assert_eq!(check_ops(&[]), Err(CodecError::Empty("operations")));
     }
 }
