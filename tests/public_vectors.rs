@@ -10,6 +10,7 @@ use counterfoil_format::Hash;
 use counterfoil_format::hash::Use;
 use counterfoil_format::key::{PublicKey, SignatureBytes};
 use counterfoil_format::merkle::{check_consistency, check_inclusion};
+use counterfoil_format::prepared::PreparedKey;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,6 +127,8 @@ fn rule(key: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
         "the two paths disagree on {signature:?}"
     );
     assert_eq!(fast, strict, "the rule and verify_strict disagree on {signature:?}");
+    let prepared = PreparedKey::new(&enrolled).verify(message, &signature);
+    assert_eq!(fast, prepared, "a prepared key disagrees on {signature:?}");
     Some(fast)
 }
 

@@ -21,8 +21,11 @@ use crate::signatures::Job;
 use crate::source::Book;
 use crate::tally::Tally;
 use crate::walk::{Event, Walk};
-use counterfoil_format::key::PublicKey;
+use counterfoil_format::intent::KeyId;
+use counterfoil_format::key::{PublicKey, SignatureBytes};
+use counterfoil_format::prepared::PreparedKey;
 use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// A window is full when its bodies have this many bytes,
 const WINDOW_BYTES: usize = 8 << 20;
@@ -151,9 +154,27 @@ impl Window {
     }
 }
 
+/// A key with so many signatures in a window is worth making ready.
+const WORTH_PREPARING: usize = 16;
+
+/// The keys with many signatures among these, made ready.
+fn prepare(jobs: &[Job]) -> HashMap<KeyId, PreparedKey> {
+    let mut counts: HashMap<KeyId, (usize, &PublicKey)> = HashMap::new();
+    for job in jobs {
+        counts.entry(job.key.id()).or_insert((0, &job.key)).0 += 1;
+    }
+    let many = counts.into_iter().filter(|(_, (count, _))| *count >= WORTH_PREPARING);
+    many.map(|(id, (_, key))| (id, PreparedKey::new(key))).collect()
+}
+
 fn check_signatures(jobs: &[Job]) -> Tally {
+    let prepared = prepare(jobs);
+    let verify = |key: &PublicKey, message: &[u8], signature: &SignatureBytes| match prepared.get(&key.id()) {
+        Some(ready) if ready.key() == key => ready.verify(message, signature),
+        _ => key.verify(message, signature),
+    };
     let check = |mut tally: Tally, job: &Job| {
-        job.run(PublicKey::verify, &mut tally);
+        job.run(verify, &mut tally);
         tally
     };
     let merge = |mut sum: Tally, tally: Tally| {

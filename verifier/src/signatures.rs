@@ -47,7 +47,7 @@ impl Job {
     }
 
     /// Checks the signature by `verify` and takes down what it finds.
-    pub fn run(&self, verify: fn(&PublicKey, &[u8], &SignatureBytes) -> bool, tally: &mut Tally) {
+    pub fn run(&self, verify: impl Fn(&PublicKey, &[u8], &SignatureBytes) -> bool, tally: &mut Tally) {
         let (check, holds) = match &self.what {
             Signed::Submission { ledger_id, submission } => {
                 let message = submission.message(ledger_id);
