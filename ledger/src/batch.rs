@@ -2,7 +2,7 @@
 
 use crate::current::{Current, Staged};
 use crate::draft::{Intent, Submission, random_salt};
-use crate::error::SubmitError;
+use crate::error::{ReadError, SubmitError};
 use crate::log::{Head, Log};
 use crate::lookup::{Entry, key_hash};
 use counterfoil_format::Hash;
@@ -23,7 +23,7 @@ use counterfoil_rules::governance::{Governance, GovernanceError};
 use counterfoil_rules::land::{Proposal, land};
 use counterfoil_rules::rollback::check_rollback;
 use rand::rngs::StdRng;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// What the ledger says of a row that landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Receipt {
 /// What decisions are made from and recorded in.
 pub(crate) struct Ground<'g> {
     pub log: &'g Log,
+    /// The ids of rows that were decided before and may not be durable yet.
+    pub underway: &'g VecDeque<(u64, HashMap<IntentId, u64>)>,
     pub governance: &'g mut Governance,
     pub current: &'g mut Current,
     pub tools: &'g mut Tools,
@@ -60,6 +62,10 @@ impl Tools {
     pub fn new(random: StdRng) -> Self {
         Tools { random, content: Vec::new(), skeleton: Vec::new(), landing: Vec::new() }
     }
+
+    pub fn random(&mut self) -> &mut StdRng {
+        &mut self.random
+    }
 }
 
 /// A group under construction.
@@ -71,6 +77,8 @@ pub(crate) struct Batch {
     pub leaves: Vec<Hash>,
     /// The end of the log with these rows; the root is still that without them.
     pub head: Head,
+    /// The end of the log without them.
+    pub before: Head,
     ids: HashMap<IntentId, u64>,
 }
 
@@ -96,6 +104,21 @@ struct Candidate<'s> {
     intent: &'s Intent,
     index: usize,
     now: Micros,
+}
+
+/// The rows that were there before the batch.
+struct Before<'g> {
+    log: &'g Log,
+    underway: &'g VecDeque<(u64, HashMap<IntentId, u64>)>,
+}
+
+impl Before<'_> {
+    fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
+        match self.underway.iter().find_map(|(_, ids)| ids.get(id)) {
+            Some(row) => Ok(Some(*row)),
+            None => self.log.find_id(id),
+        }
+    }
 }
 
 /// The parts of an intent, taken apart.
@@ -140,7 +163,12 @@ impl Batch {
     /// An empty group behind the end of the log.
     pub fn behind(head: Head) -> Self {
         let (entries, leaves, ids) = (Vec::new(), Vec::new(), HashMap::new());
-        Batch { builder: GroupBuilder::default(), entries, leaves, head, ids }
+        Batch { builder: GroupBuilder::default(), entries, leaves, head, before: head, ids }
+    }
+
+    /// The ids of the batch's rows, when all submissions are in.
+    pub fn take_ids(&mut self) -> HashMap<IntentId, u64> {
+        std::mem::take(&mut self.ids)
     }
 
     /// Adds a submission, whole or not at all.
@@ -206,7 +234,8 @@ impl Batch {
         };
         for (index, intent) in submission.intents().iter().enumerate() {
             let candidate = Candidate { submission, intent, index, now };
-            self.add(ground.log, ground.governance, ground.tools, &mut addition, &candidate)?;
+            let before = Before { log: ground.log, underway: ground.underway };
+            self.add(&before, ground.governance, ground.tools, &mut addition, &candidate)?;
         }
         let index = submission.len().saturating_sub(1);
         let tail = SEAL_BYTES + (self.builder.rows() as usize + 1) * SignedSubmission::BYTES;
@@ -217,7 +246,7 @@ impl Batch {
 
     fn add(
         &mut self,
-        log: &Log,
+        before: &Before<'_>,
         governance: &Governance,
         tools: &mut Tools,
         addition: &mut Addition<'_>,
@@ -232,13 +261,13 @@ impl Batch {
         let governing = addition.governance.as_ref().unwrap_or(governance);
         let landed_as = match self.ids.get(&proposal.head.id) {
             Some(row) => Some(*row),
-            None => log.find_id(&proposal.head.id)?,
+            None => before.find_id(&proposal.head.id)?,
         };
         let verdict = land(&addition.state, governing, &proposal, seq, landed_as)
-            .map_err(|error| SubmitError::Read(crate::error::ReadError::Index(error)))?
+            .map_err(|error| SubmitError::Read(ReadError::Index(error)))?
             .map_err(|refusal| SubmitError::Refused { index, refusal })?;
         if let Some(Body::Rollback(rollback)) = &proposal.body {
-            check_target(log, rollback, &proposal.ops, index)?;
+            check_target(before.log, rollback, &proposal.ops, index)?;
         }
         let rollback = encode_rollback(verdict.applied.as_ref(), tools).map_err(format)?;
         let landing = Landing {

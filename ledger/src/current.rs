@@ -2,7 +2,7 @@
 //!
 //! Changes collect in `fresh`. When there are enough, they become `behind` and a thread of their own writes them to
 //! the index, in row order, the watermark last; meanwhile new ones collect. A key is looked for in `fresh`, then
-//! `behind`, then the index. When `fresh` is full before `behind` is done, the writer waits: the lag is bounded, and
+//! `behind`, then in what was written last, then in the index. When `fresh` is full before `behind` is done, the writer waits: the lag is bounded, and
 //! so is the memory.
 
 use crate::index::{Held, StateIndex, Watermark};
@@ -34,6 +34,10 @@ struct Job {
 pub(crate) struct Current {
     fresh: Changes,
     behind: Option<Arc<Changes>>,
+    /// What was written last; it is in the index as well, and found faster here.
+    settled: Option<Arc<Changes>>,
+    /// How writing `behind` went, once it is known.
+    finished: Option<Result<(), String>>,
     index: Arc<RwLock<Arc<dyn StateIndex>>>,
     jobs: Option<SyncSender<Job>>,
     done: Receiver<Result<(), String>>,
@@ -61,6 +65,8 @@ impl Current {
         Ok(Current {
             fresh,
             behind,
+            settled: None,
+            finished: None,
             index,
             jobs: Some(jobs),
             done,
@@ -71,9 +77,10 @@ impl Current {
 
     /// What a key holds, and the row that set it.
     pub fn held(&self, key: &str) -> Result<Option<Held>, String> {
-        let behind = || self.behind.as_ref().and_then(|behind| behind.get(key));
-        match self.fresh.get(key).or_else(behind) {
-            Some((leaf, row)) => Ok(leaf.clone().map(|leaf| Held { leaf, row: *row })),
+        let in_map = |map: &Option<Arc<Changes>>| map.as_ref().and_then(|map| map.get(key).cloned());
+        let found = self.fresh.get(key).cloned();
+        match found.or_else(|| in_map(&self.behind)).or_else(|| in_map(&self.settled)) {
+            Some((leaf, row)) => Ok(leaf.map(|leaf| Held { leaf, row })),
             None => self.index().get(key),
         }
     }
@@ -90,25 +97,27 @@ impl Current {
         }
     }
 
-    /// Hands changes over to the index when it is time; `watermark` is where the durable log ends.
-    pub fn hand_over(&mut self, watermark: Watermark) -> Result<(), String> {
-        if self.behind.is_some() && self.fresh.len() < FULL {
-            match self.done.try_recv() {
-                Ok(result) => self.behind_done(result)?,
-                Err(_) => return Ok(()),
-            }
-        }
+    /// Whether it is time to hand changes over: there are many, or the last time is long ago, and the thread is free;
+    /// or there are so many that the thread must be waited for.
+    pub fn is_due(&mut self) -> bool {
         if self.fresh.len() < HAND_OVER && self.handed_over.elapsed() < LAG {
-            return Ok(());
+            return false;
         }
+        if let Some(result) = self.behind.as_ref().and_then(|_| self.done.try_recv().ok()) {
+            self.finished = Some(result);
+        }
+        self.behind.is_none() || self.finished.is_some() || self.fresh.len() >= FULL
+    }
+
+    /// Hands changes over to the index, waiting for those before; `watermark` is where the log ends, all of it durable.
+    pub fn hand_over(&mut self, watermark: Watermark) -> Result<(), String> {
         self.wait()?;
         self.send(watermark)
     }
 
     /// Writes everything out, and waits for it.
     pub fn flush(&mut self, watermark: Watermark) -> Result<(), String> {
-        self.wait()?;
-        self.send(watermark)?;
+        self.hand_over(watermark)?;
         self.wait()
     }
 
@@ -143,6 +152,7 @@ impl Current {
             self.fresh = Arc::try_unwrap(behind).unwrap_or_else(|behind| (*behind).clone());
         }
         self.fresh.extend(fresh);
+        (self.settled, self.finished) = (None, None);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = index;
     }
 }

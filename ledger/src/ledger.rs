@@ -1,17 +1,16 @@
 //! The ledger: one writer's handle on a directory.
 
-use crate::batch::{Batch, Ground, Offer, Tools};
-use crate::current::Current;
+use crate::batch::{Receipt, Tools};
 use crate::draft::{Draft, DraftError, Submission, SubmissionBuilder, random_salt};
 use crate::error::{CreateError, FileError, OpenError, ReadError, SubmitError};
-use crate::index::{Held, SledIndex, StateIndex, Watermark};
+use crate::index::{Held, SledIndex, StateIndex};
 use crate::layout::{Layout, sync_dir};
 use crate::load::load;
 use crate::log::Log;
-use crate::queue::{Answer, Queue};
-use crate::rebuild::{memory_index, open_current};
+use crate::pipeline::Pipeline;
+use crate::queue::Queue;
+use crate::rebuild::open_current;
 use crate::secret::Signer;
-use crate::tiles::Tiles;
 use crate::writer::{Writer, create_segment};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, PolicyBody};
@@ -27,27 +26,14 @@ use rand::rngs::{StdRng, SysRng};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::batch::Receipt;
 
 /// A ledger open for writing. It may be shared between threads; there is one per directory at a time.
 pub struct Ledger {
-    log: Arc<Log>,
-    core: Mutex<Core>,
     queue: Queue,
-    notices: Mutex<Vec<String>>,
+    commit: Pipeline,
     _lock: File,
-}
-
-/// What the next row depends on; whoever leads a group holds it.
-struct Core {
-    governance: Governance,
-    current: Current,
-    tools: Tools,
-    writer: Writer,
-    salts: StdRng,
 }
 
 /// Microseconds since 1970 by the system's clock.
@@ -118,101 +104,51 @@ impl Ledger {
             return Err(OpenError::WrongLedgerKey);
         }
         let current = open_current(&log, index, &mut notices)?;
+        let writer = Writer::new(log.clone(), seal_key, tree);
         let salts = |_| OpenError::Governance { row: 0, reason: "no randomness from the system".into() };
-        let core = Core {
-            governance,
-            current,
-            tools: Tools::new(random().map_err(salts)?),
-            writer: Writer::new(log.clone(), seal_key, tree),
-            salts: random().map_err(salts)?,
-        };
-        let (core, notices) = (Mutex::new(core), Mutex::new(notices));
-        Ok(Ledger { log, core, queue: Queue::default(), notices, _lock: lock })
-    }
-
-    fn core(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+        let tools = Tools::new(random().map_err(salts)?);
+        let commit = Pipeline::new(log, governance, current, tools, writer, notices);
+        Ok(Ledger { queue: Queue::default(), commit, _lock: lock })
     }
 
     /// The durable rows.
     pub fn log(&self) -> &Arc<Log> {
-        &self.log
+        self.commit.log()
     }
 
     /// The ledger's id.
     pub fn ledger_id(&self) -> Hash {
-        self.log.ledger_id()
+        self.log().ledger_id()
     }
 
     /// What governs the next row.
     pub fn governance(&self) -> Governance {
-        self.core().governance.clone()
+        self.commit.governance()
     }
 
-    /// What a key holds now, by durable rows. Waits for a group that is being written.
+    /// What a key holds now, by durable rows. Waits for a group that is on its way.
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
-        self.core().current.held(key).map_err(ReadError::Index)
+        self.commit.current(key)
     }
 
     /// What was found and mended since the ledger was opened, in words for people.
     pub fn notices(&self) -> Vec<String> {
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.commit.notices()
     }
 
     /// Lands a submission, whole or not at all. Returns when its rows are durable. Callers of several threads share
     /// one sync.
     pub fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
-        self.queue.submit(submission, &|submissions| self.commit(submissions))
-    }
-
-    fn commit(&self, submissions: &[Submission]) -> Result<Vec<Answer>, String> {
-        let mut core = self.core();
-        let Core { governance, current, tools, writer, salts } = &mut *core;
-        let roll = writer.roll_if_full(governance.policy.segment_bytes, random_salt(salts));
-        roll.map_err(|error| error.to_string())?;
-        let mut batch = Batch::behind(self.log.head());
-        let mut answers = Vec::with_capacity(submissions.len());
-        for submission in submissions {
-            let ground = &mut Ground { log: &self.log, governance, current, tools };
-            match batch.offer(ground, submission, now()) {
-                Offer::Answered(answer) => answers.push(answer),
-                Offer::Later => break,
-            }
-        }
-        if !batch.builder.is_empty() {
-            writer.write(batch).map_err(|error| error.to_string())?;
-            let head = self.log.head();
-            let watermark = Watermark { rows: head.size, last_hash: head.row_hash };
-            if let Err(reason) = current.hand_over(watermark) {
-                self.keep_in_memory(current, &reason)?;
-            }
-        }
-        Ok(answers)
-    }
-
-    /// The state index has failed: the log goes on, over an index in memory.
-    fn keep_in_memory(&self, current: &mut Current, reason: &str) -> Result<(), String> {
-        let notice = format!("the state index failed and is kept in memory until the next open: {reason}");
-        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
-        let index = memory_index(&self.log).map_err(|error| error.to_string())?;
-        current.replace_index(Arc::new(index));
-        Ok(())
+        self.queue.submit(submission, &self.commit)
     }
 
     /// Writes out what is only in memory, so that the next open is quick. Nothing is lost without it: every row that
     /// was acknowledged is durable.
     pub fn close(self) -> Result<(), FileError> {
-        if self.queue.poisoned().is_some() {
-            return Ok(());
+        match self.queue.poisoned() {
+            Some(_) => Ok(()),
+            None => self.commit.finish(),
         }
-        let mut core = self.core();
-        let head = self.log.head();
-        let watermark = Watermark { rows: head.size, last_hash: head.row_hash };
-        // An index that fails here is rebuilt by the next open.
-        let _ = core.current.flush(watermark);
-        // Tiles that are missing are made when a proof needs them.
-        let _ = Tiles::of(&self.log).catch_up();
-        core.writer.write_checkpoint()
     }
 }
 

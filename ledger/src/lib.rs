@@ -61,6 +61,7 @@ mod ledger;
 mod load;
 mod log;
 mod lookup;
+mod pipeline;
 mod queue;
 mod rebuild;
 mod recovery;

@@ -1,5 +1,9 @@
-//! Group commit: callers queue up; one of them at a time leads, lands what has queued as one group with one sync, and
-//! hands the lead on. Each caller waits for its own rows to be durable, and for nothing else.
+//! Group commit: callers queue up; one of them at a time leads, and lands what has queued as one group with one sync.
+//!
+//! A group goes through two stages. It is decided first: outcomes, rollbacks, hashes. Then it is written and synced.
+//! The lead is handed on between the two, so the next group is decided while this one is on its way to the disk.
+//! Groups are written in the order they were decided. Each caller waits for its own rows to be durable, and for
+//! nothing else; when a caller dies while it leads, the ledger accepts nothing more.
 
 use crate::batch::Receipt;
 use crate::draft::Submission;
@@ -10,9 +14,19 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// The answer to a submission.
 pub(crate) type Answer = Result<Vec<Receipt>, SubmitError>;
 
-/// What a leader does with the submissions it takes: the answers to as many of them as it could place, from the
-/// first on, at least one; or why nothing more can be written.
-pub(crate) type Commit<'c> = dyn Fn(&[Submission]) -> Result<Vec<Answer>, String> + 'c;
+/// The two stages of a group. An error means that what is on disk is not known any more.
+pub(crate) trait Commit {
+    /// A group that is decided, and what keeps its place in the order of writing.
+    type Decided<'c>
+    where
+        Self: 'c;
+
+    /// Decides as many of the submissions as have a place in one group, from the first on, at least one.
+    fn decide(&self, submissions: &[Submission]) -> Result<(Vec<Answer>, Self::Decided<'_>), String>;
+
+    /// Writes and syncs what was decided, and lets readers see it.
+    fn write(&self, decided: Self::Decided<'_>) -> Result<(), String>;
+}
 
 /// Submissions that a leader takes at once.
 const TAKEN: usize = 1024;
@@ -40,7 +54,7 @@ impl Queue {
     }
 
     /// Lands a submission, alone or together with others that wait. Returns when it is durable or refused.
-    pub fn submit(&self, submission: Submission, commit: &Commit<'_>) -> Answer {
+    pub fn submit<C: Commit>(&self, submission: Submission, commit: &C) -> Answer {
         let mut state = self.lock();
         let ticket = state.next;
         state.next += 1;
@@ -52,7 +66,7 @@ impl Queue {
             if let Some(reason) = &state.poisoned {
                 return Err(SubmitError::Poisoned(reason.clone()));
             }
-            state = if state.led {
+            state = if state.led || state.waiting.is_empty() {
                 self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
             } else {
                 state.led = true;
@@ -70,18 +84,20 @@ impl Queue {
     }
 
     /// Commits what was taken. However it ends, the lead is given back and everybody is woken.
-    fn lead(&self, taken: Vec<(u64, Submission)>, commit: &Commit<'_>) {
-        let mut lead =
-            Lead { queue: self, outcome: Outcome::Panicked, tickets: Vec::new(), rest: Vec::new() };
+    fn lead<C: Commit>(&self, taken: Vec<(u64, Submission)>, commit: &C) {
         let (tickets, submissions): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
-        lead.tickets = tickets;
-        lead.outcome = match commit(&submissions) {
-            Ok(answers) => {
-                lead.rest = submissions.into_iter().skip(answers.len()).collect();
-                Outcome::Answered(answers)
+        let mut lead = Lead { queue: self, tickets, leading: true, ended: false };
+        match commit.decide(&submissions) {
+            Ok((answers, decided)) => {
+                let rest = submissions.into_iter().skip(answers.len()).collect();
+                lead.hand_on(answers.len(), rest);
+                match commit.write(decided) {
+                    Ok(()) => lead.answer(answers),
+                    Err(reason) => lead.fail(&reason),
+                }
             }
-            Err(reason) => Outcome::Failed(reason),
-        };
+            Err(reason) => lead.fail(&reason),
+        }
     }
 }
 
@@ -98,37 +114,47 @@ fn take(waiting: &mut VecDeque<(u64, Submission)>) -> Vec<(u64, Submission)> {
     taken
 }
 
-enum Outcome {
-    Answered(Vec<Answer>),
-    Failed(String),
-    Panicked,
-}
-
-/// The lead; giving it back is its drop, so that a panic cannot keep it.
+/// A group on its way. When it is dropped before it has ended, somebody panicked, and nothing more is accepted.
 struct Lead<'q> {
     queue: &'q Queue,
-    outcome: Outcome,
     tickets: Vec<u64>,
-    rest: Vec<Submission>,
+    leading: bool,
+    ended: bool,
+}
+
+impl Lead<'_> {
+    /// Lets the next caller lead. What found no place in the group waits in front again.
+    fn hand_on(&mut self, placed: usize, rest: Vec<Submission>) {
+        let mut state = self.queue.lock();
+        let again = self.tickets.drain(placed..).zip(rest);
+        again.rev().for_each(|waiting| state.waiting.push_front(waiting));
+        state.led = false;
+        self.leading = false;
+        self.queue.changed.notify_all();
+    }
+
+    fn answer(&mut self, answers: Vec<Answer>) {
+        self.queue.lock().answers.extend(self.tickets.drain(..).zip(answers));
+        self.ended = true;
+    }
+
+    fn fail(&mut self, reason: &str) {
+        let mut state = self.queue.lock();
+        let failed = |ticket| (ticket, Err(SubmitError::Failed(reason.to_owned())));
+        state.answers.extend(self.tickets.drain(..).map(failed));
+        state.poisoned.get_or_insert_with(|| reason.to_owned());
+        self.ended = true;
+    }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        state.led = false;
-        match std::mem::replace(&mut self.outcome, Outcome::Panicked) {
-            Outcome::Answered(answers) => {
-                let placed = answers.len();
-                state.answers.extend(self.tickets.iter().copied().zip(answers));
-                let rest = self.tickets.iter().copied().skip(placed).zip(self.rest.drain(..));
-                rest.rev().for_each(|waiting| state.waiting.push_front(waiting));
-            }
-            Outcome::Failed(reason) => {
-                let failed = |ticket: &u64| (*ticket, Err(SubmitError::Failed(reason.clone())));
-                state.answers.extend(self.tickets.iter().map(failed));
-                state.poisoned = Some(reason);
-            }
-            Outcome::Panicked => state.poisoned = Some("the writer panicked".to_owned()),
+        if self.leading {
+            state.led = false;
+        }
+        if !self.ended {
+            state.poisoned.get_or_insert_with(|| "the writer panicked".to_owned());
         }
         self.queue.changed.notify_all();
     }

@@ -27,7 +27,7 @@ impl Absorb for Current {
     }
 
     fn after(&mut self, watermark: Watermark) -> Result<(), String> {
-        self.hand_over(watermark)
+        if self.is_due() { self.hand_over(watermark) } else { Ok(()) }
     }
 }
 

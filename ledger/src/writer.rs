@@ -30,6 +30,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
 pub(crate) enum WriteError {
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("an earlier write failed")]
+    Gap,
     #[error("the group cannot be encoded: {0}")]
     Codec(#[from] CodecError),
 }
@@ -45,18 +47,42 @@ pub(crate) struct Writer {
     end: u64,
     newest: Option<SignatureBytes>,
     written_out: Option<Instant>,
+    /// The size at which a segment is closed, and the salt of the next one.
+    segment_bytes: u64,
+    next_salt: [u8; 16],
 }
 
 impl Writer {
     /// Goes on where a log ends.
     pub fn new(log: Arc<Log>, seal_key: Arc<dyn Signer>, tree: CompactRange) -> Self {
         let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
-        Writer { log, seal_key, tree, header, file, end, newest: None, written_out: None }
+        Writer {
+            log,
+            seal_key,
+            tree,
+            header,
+            file,
+            end,
+            newest: None,
+            written_out: None,
+            segment_bytes: u64::MAX,
+            next_salt: [0; 16],
+        }
+    }
+
+    /// Tells at which size a segment is closed, and the salt of the one after it.
+    pub fn prepare(&mut self, segment_bytes: u64, next_salt: [u8; 16]) {
+        (self.segment_bytes, self.next_salt) = (segment_bytes, next_salt);
     }
 
     /// Makes a batch durable, and lets readers see it.
     pub fn write(&mut self, batch: Batch) -> Result<(), WriteError> {
         let before = self.log.head();
+        if batch.before.size != before.size || batch.before.row_hash != before.row_hash {
+            // Only a write that failed leaves such a gap; what was decided behind it must never be written.
+            return Err(WriteError::Gap);
+        }
+        self.roll_if_full()?;
         batch.leaves.iter().for_each(|leaf| self.tree.push(*leaf));
         let root = self.tree.root().unwrap_or_default();
         let head = Head { root, ..batch.head };
@@ -94,15 +120,15 @@ impl Writer {
 
     /// Closes the active segment when it has reached this size, and begins the next. The closed one's bytes are durable
     /// already; the new one's header and name are made durable before anything is written behind it.
-    pub fn roll_if_full(&mut self, segment_bytes: u64, salt: [u8; 16]) -> Result<(), WriteError> {
-        if self.end < segment_bytes || self.end <= SEGMENT_HEADER_BYTES as u64 {
+    fn roll_if_full(&mut self) -> Result<(), WriteError> {
+        if self.end < self.segment_bytes || self.end <= SEGMENT_HEADER_BYTES as u64 {
             return Ok(());
         }
         let head = self.log.head();
         let layout = self.log.layout().clone();
         let header = SegmentHeader {
             first_seq: head.size,
-            salt,
+            salt: self.next_salt,
             ledger_id: self.log.ledger_id(),
             previous: head.row_hash,
         };

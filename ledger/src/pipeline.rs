@@ -1,0 +1,162 @@
+//! The two stages of a group: deciding it, and writing it.
+//!
+//! Each stage has a lock of its own. The lock of the second is taken before that of the first is given up, so groups are
+//! written in the order they were decided. Rows that are decided and not yet durable are seen by the next decisions
+//! alone: when writing them fails, nothing more is accepted.
+
+use crate::batch::{Batch, Ground, Offer, Tools};
+use crate::current::Current;
+use crate::draft::{Submission, random_salt};
+use crate::error::{FileError, ReadError};
+use crate::index::{Held, Watermark};
+use crate::ledger::now;
+use crate::log::{Head, Log};
+use crate::queue::{Answer, Commit};
+use crate::rebuild::memory_index;
+use crate::tiles::Tiles;
+use crate::writer::Writer;
+use counterfoil_format::intent::IntentId;
+use counterfoil_rules::governance::Governance;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the next decision depends on.
+struct Decider {
+    governance: Governance,
+    current: Current,
+    tools: Tools,
+    /// The end of the log with the rows that are decided; its root may be older.
+    head: Head,
+    /// The ids of rows that were decided and may not be durable yet, by the group they are in.
+    underway: VecDeque<(u64, HashMap<IntentId, u64>)>,
+}
+
+/// Both stages.
+pub(crate) struct Pipeline {
+    log: Arc<Log>,
+    decider: Mutex<Decider>,
+    writer: Mutex<Writer>,
+    notices: Mutex<Vec<String>>,
+}
+
+/// A group that is decided, with the right to be written next; `None` when it has no rows.
+pub(crate) struct Decided<'p> {
+    group: Option<(MutexGuard<'p, Writer>, Batch)>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pipeline {
+    pub fn new(
+        log: Arc<Log>,
+        governance: Governance,
+        current: Current,
+        tools: Tools,
+        writer: Writer,
+        notices: Vec<String>,
+    ) -> Self {
+        let (head, underway) = (log.head(), VecDeque::new());
+        let decider = Mutex::new(Decider { governance, current, tools, head, underway });
+        Pipeline { log, decider, writer: Mutex::new(writer), notices: Mutex::new(notices) }
+    }
+
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    pub fn governance(&self) -> Governance {
+        lock(&self.decider).governance.clone()
+    }
+
+    pub fn notices(&self) -> Vec<String> {
+        lock(&self.notices).clone()
+    }
+
+    /// What a key holds by durable rows: nothing new is decided and nothing is underway while it is looked up.
+    pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
+        let decider = lock(&self.decider);
+        let _written = lock(&self.writer);
+        decider.current.held(key).map_err(ReadError::Index)
+    }
+
+    /// Writes out the state, the tiles and the checkpoint. The first two are rebuilt when this fails.
+    pub fn finish(self) -> Result<(), FileError> {
+        let mut decider = lock(&self.decider);
+        let mut writer = lock(&self.writer);
+        let _ = decider.current.flush(self.watermark());
+        let _ = Tiles::of(&self.log).catch_up();
+        writer.write_checkpoint()
+    }
+
+    fn watermark(&self) -> Watermark {
+        let head = self.log.head();
+        Watermark { rows: head.size, last_hash: head.row_hash }
+    }
+
+    /// Hands the state over to its index when it is time. The index may hold durable rows alone, so what is underway is
+    /// waited for.
+    fn hand_over(&self, decider: &mut Decider) -> Result<(), String> {
+        if !decider.current.is_due() {
+            return Ok(());
+        }
+        drop(lock(&self.writer));
+        if self.log.head().size != decider.head.size {
+            // The write that was waited for has failed, and said so to its callers.
+            return Err("an earlier write failed".to_owned());
+        }
+        let Err(reason) = decider.current.hand_over(self.watermark()) else { return Ok(()) };
+        let notice = format!("the state index failed and is kept in memory until the next open: {reason}");
+        lock(&self.notices).push(notice);
+        let index = memory_index(&self.log).map_err(|error| error.to_string())?;
+        decider.current.replace_index(Arc::new(index));
+        Ok(())
+    }
+}
+
+impl Decider {
+    /// Forgets the ids of groups that are durable, which the log itself knows.
+    fn settle(&mut self, durable: u64) {
+        while self.underway.front().is_some_and(|(end, _)| *end <= durable) {
+            self.underway.pop_front();
+        }
+    }
+}
+
+impl Commit for Pipeline {
+    type Decided<'p> = Decided<'p>;
+
+    fn decide(&self, submissions: &[Submission]) -> Result<(Vec<Answer>, Decided<'_>), String> {
+        let mut decider = lock(&self.decider);
+        self.hand_over(&mut decider)?;
+        decider.settle(self.log.head().size);
+        let Decider { governance, current, tools, head, underway } = &mut *decider;
+        let mut batch = Batch::behind(*head);
+        let mut answers = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            let ground = &mut Ground { log: &self.log, underway, governance, current, tools };
+            match batch.offer(ground, submission, now()) {
+                Offer::Answered(answer) => answers.push(answer),
+                Offer::Later => break,
+            }
+        }
+        if batch.builder.is_empty() {
+            return Ok((answers, Decided { group: None }));
+        }
+        *head = batch.head;
+        underway.push_back((batch.head.size, batch.take_ids()));
+        let salt = random_salt(tools.random());
+        let mut writer = lock(&self.writer);
+        writer.prepare(governance.policy.segment_bytes, salt);
+        drop(decider);
+        Ok((answers, Decided { group: Some((writer, batch)) }))
+    }
+
+    fn write(&self, decided: Decided<'_>) -> Result<(), String> {
+        match decided.group {
+            Some((mut writer, batch)) => writer.write(batch).map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+}
