@@ -113,6 +113,8 @@ fn append(dir: &Path, rows: u64, rounds: usize) {
         ("1 caller, signing included ", 1, false),
         ("2 callers, signing included", 2, false),
         ("1 caller, signed before    ", 1, true),
+        ("2 callers, signed before   ", 2, true),
+        ("4 callers, signed before   ", 4, true),
     ] {
         let pair = Pair::measure(
             rounds,

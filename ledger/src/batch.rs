@@ -4,7 +4,7 @@ use crate::current::{Current, Staged};
 use crate::draft::{Intent, Submission, random_salt};
 use crate::error::{ReadError, SubmitError};
 use crate::log::{Head, Log};
-use crate::lookup::{Entry, key_hash};
+use crate::lookup::{Entry, HashMap, key_hash};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::codec::{CodecError, Cursor, encode_into, within};
@@ -13,7 +13,6 @@ use counterfoil_format::group::{GroupBuilder, SEAL_BYTES};
 use counterfoil_format::intent::{IntentHead, IntentId, Kind, Micros};
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
 use counterfoil_format::limits;
-use counterfoil_format::merkle::row_leaf;
 use counterfoil_format::ops::{Op, decode_ops, encode_ops, encode_skeleton};
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::write_row;
@@ -23,7 +22,7 @@ use counterfoil_rules::governance::{Governance, GovernanceError};
 use counterfoil_rules::land::{Proposal, land};
 use counterfoil_rules::rollback::check_rollback;
 use rand::rngs::StdRng;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 /// What the ledger says of a row that landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +72,8 @@ pub(crate) struct Batch {
     pub builder: GroupBuilder,
     /// Where each row goes, counted from the start of the group.
     pub entries: Vec<Entry>,
-    /// The rows' leaves in the tree.
-    pub leaves: Vec<Hash>,
+    /// The rows' hashes.
+    pub hashes: Vec<Hash>,
     /// The end of the log with these rows; the root is still that without them.
     pub head: Head,
     /// The end of the log without them.
@@ -162,8 +161,8 @@ impl<'s> Parts<'s> {
 impl Batch {
     /// An empty group behind the end of the log.
     pub fn behind(head: Head) -> Self {
-        let (entries, leaves, ids) = (Vec::new(), Vec::new(), HashMap::new());
-        Batch { builder: GroupBuilder::default(), entries, leaves, head, before: head, ids }
+        let (entries, hashes, ids) = (Vec::new(), Vec::new(), HashMap::default());
+        Batch { builder: GroupBuilder::default(), entries, hashes, head, before: head, ids }
     }
 
     /// The ids of the batch's rows, when all submissions are in.
@@ -197,7 +196,7 @@ impl Batch {
             }
             Err(error) => {
                 self.builder.truncate(bytes, rows);
-                self.leaves.truncate(rows as usize);
+                self.hashes.truncate(rows as usize);
                 for entry in self.entries.drain(rows as usize..) {
                     self.ids.remove(&entry.id);
                 }
@@ -227,7 +226,7 @@ impl Batch {
         SubmitError,
     > {
         let mut addition = Addition {
-            state: Staged { under: ground.current, changes: HashMap::new() },
+            state: Staged { under: ground.current, changes: HashMap::default() },
             governance: None,
             receipts: Vec::with_capacity(submission.len()),
             head: self.head,
@@ -308,7 +307,7 @@ impl Batch {
         let special = proposal.head.kind != Kind::Decision;
         self.entries.push(Entry { offset, id: proposal.head.id, special, keys });
         self.ids.insert(proposal.head.id, seq);
-        self.leaves.push(row_leaf(&hash));
+        self.hashes.push(hash);
         addition.head = Head { size: seq + 1, row_hash: hash, landed_at: now, ..addition.head };
         let Landing { outcome, reasons, .. } = landing;
         addition.receipts.push(Receipt { seq, row_hash: hash, outcome, reasons, landed_at: now });
@@ -335,7 +334,7 @@ fn encode_rollback(
     tools.content.clear();
     tools.skeleton.clear();
     encode_ops(&inverse, &mut tools.content);
-    encode_skeleton(&inverse, &mut tools.skeleton);
+    encode_skeleton(&applied.closed_inverse(), &mut tools.skeleton);
     within("a rollback", tools.content.len(), limits::PART_BYTES)?;
     let salt = random_salt(&mut tools.random);
     Ok(Some((salt, PartTag::Rollback.commit(&salt, &tools.skeleton))))

@@ -6,8 +6,8 @@
 //! so is the memory.
 
 use crate::index::{Held, StateIndex, Watermark};
+use crate::lookup::HashMap;
 use counterfoil_rules::state::{Leaf, State};
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -61,7 +61,7 @@ impl Current {
             }
         };
         let worker = std::thread::Builder::new().name("state-index".into()).spawn(work)?;
-        let (fresh, behind) = (HashMap::new(), None);
+        let (fresh, behind) = (HashMap::default(), None);
         Ok(Current {
             fresh,
             behind,

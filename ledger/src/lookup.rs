@@ -5,7 +5,10 @@ use counterfoil_format::codec::CodecError;
 use counterfoil_format::intent::{IntentId, Kind};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
-use std::collections::HashMap;
+use foldhash::fast::RandomState;
+
+/// A map with a hash that is quick and seeded at random, so that chosen keys cannot be made to collide.
+pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
 /// Where a group begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

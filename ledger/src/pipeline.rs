@@ -11,13 +11,14 @@ use crate::error::{FileError, ReadError};
 use crate::index::{Held, Watermark};
 use crate::ledger::now;
 use crate::log::{Head, Log};
+use crate::lookup::HashMap;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
 use crate::tiles::Tiles;
 use crate::writer::Writer;
 use counterfoil_format::intent::IntentId;
 use counterfoil_rules::governance::Governance;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the next decision depends on.

@@ -15,7 +15,7 @@ use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::group::Seal;
 use counterfoil_format::key::SignatureBytes;
-use counterfoil_format::merkle::CompactRange;
+use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -83,7 +83,7 @@ impl Writer {
             return Err(WriteError::Gap);
         }
         self.roll_if_full()?;
-        batch.leaves.iter().for_each(|leaf| self.tree.push(*leaf));
+        batch.hashes.iter().for_each(|hash| self.tree.push(row_leaf(hash)));
         let root = self.tree.root().unwrap_or_default();
         let head = Head { root, ..batch.head };
         let text = checkpoint_text(self.log.origin(), head.size, &root);

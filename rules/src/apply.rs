@@ -17,6 +17,7 @@
 use crate::state::{Leaf, State, StoredValue};
 use counterfoil_format::landing::Reason;
 use counterfoil_format::ops::{Change, Guard, Op};
+use counterfoil_format::part::Slot;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -47,13 +48,22 @@ impl<'a> Applied<'a> {
 
     /// The operations that take the row back.
     pub fn inverse(&self) -> Vec<Op<'_>> {
+        self.inverse_with(StoredValue::slot)
+    }
+
+    /// The same operations with every value closed: all that a commitment covers, and nothing to hash again.
+    pub fn closed_inverse(&self) -> Vec<Op<'_>> {
+        self.inverse_with(|value| Slot::Closed(value.commitment))
+    }
+
+    fn inverse_with<'s>(&'s self, slot: impl Fn(&'s StoredValue) -> Slot<'s>) -> Vec<Op<'s>> {
         let mut inverse = Vec::with_capacity(self.steps.len());
-        self.steps.iter().rev().for_each(|step| invert(step, &mut inverse));
+        self.steps.iter().rev().for_each(|step| invert(step, &slot, &mut inverse));
         inverse
     }
 }
 
-fn invert<'s>(step: &'s Step<'_>, inverse: &mut Vec<Op<'s>>) {
+fn invert<'s>(step: &'s Step<'_>, slot: &impl Fn(&'s StoredValue) -> Slot<'s>, inverse: &mut Vec<Op<'s>>) {
     let mut push = |guard, change| inverse.push(Op { key: step.op.key, guard, change });
     let after = Leaf::guard(step.after.as_ref());
     match (step.op.change, &step.before) {
@@ -61,7 +71,7 @@ fn invert<'s>(step: &'s Step<'_>, inverse: &mut Vec<Op<'s>>) {
         (Change::Add(delta), _) => push(Guard::None, Change::Add(delta.wrapping_neg())),
         (Change::Transition(_), Some(Leaf::Stage(stage))) => push(after, Change::Transition(stage)),
         (Change::Transition(_), _) => push(after, Change::Transition("")),
-        (Change::Put(_) | Change::Delete, Some(Leaf::Value(old))) => push(after, Change::Put(old.slot())),
+        (Change::Put(_) | Change::Delete, Some(Leaf::Value(old))) => push(after, Change::Put(slot(old))),
         (Change::Delete, Some(Leaf::Counter(number))) => push(Guard::None, Change::Add(*number)),
         (Change::Put(_), Some(Leaf::Counter(number))) => {
             push(after, Change::Delete);
