@@ -6,7 +6,7 @@
 use crate::error::{Damage, FileError, OpenError};
 use crate::layout::{Layout, replace};
 use crate::log::Head;
-use crate::recovery::{Tail, Witnesses, drop_unborn, judge_tail};
+use crate::recovery::{Tail, Witnesses, is_unborn, judge_tail, remove_unborn};
 use crate::scan::{Position, Scanned, scan_segment};
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
@@ -40,10 +40,12 @@ pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenE
     }
     let mut firsts = layout.segments()?;
     let mut notices = Vec::new();
-    if let Some(last) = firsts.last().copied().filter(|_| repair)
-        && let Some(notice) = drop_unborn(layout, last, &witnesses)?
+    if let Some(last) = firsts.last().copied()
+        && is_unborn(layout, last, &witnesses)?
     {
-        notices.push(notice);
+        if repair {
+            notices.push(remove_unborn(layout, last)?);
+        }
         firsts.pop();
     }
     let Some((last, closed)) = firsts.split_last() else {

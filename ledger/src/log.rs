@@ -39,6 +39,9 @@ pub(crate) struct Inner {
     pub head: Head,
 }
 
+/// How often a reader looks again at what seems to be damage.
+const READ_AGAIN: usize = 3;
+
 /// The end of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -57,8 +60,15 @@ impl Log {
     /// writing, or that a crash has torn, is left out.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let layout = Layout::of(dir);
-        let loaded = load(&layout, None)?;
-        Self::from_loaded(layout, loaded)
+        let mut tries = 0..READ_AGAIN;
+        loop {
+            match load(&layout, None) {
+                Ok(loaded) => return Self::from_loaded(layout, loaded),
+                // A writer may have gone on between two looks at the same place. Damage is still there at the next one.
+                Err(OpenError::Damaged(_) | OpenError::Broken { .. }) if tries.next().is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     pub(crate) fn from_loaded(layout: Layout, loaded: Loaded) -> Result<Self, OpenError> {

@@ -133,29 +133,30 @@ fn keep(
     Ok(target)
 }
 
-/// Removes a last segment whose header never became durable: a crash came between its creation and its first sync,
-/// so no row can have been in it. Its bytes are kept.
-pub(crate) fn drop_unborn(
-    layout: &Layout,
-    first: u64,
-    witnesses: &Witnesses,
-) -> Result<Option<String>, OpenError> {
+/// Whether a last segment's header never became durable: a crash, or a look beside a writer, came between its creation
+/// and its first sync, so no row can be in it.
+pub(crate) fn is_unborn(layout: &Layout, first: u64, witnesses: &Witnesses) -> Result<bool, OpenError> {
     let path = layout.segment(first);
     let file = File::open(&path).map_err(FileError::at(&path))?;
     let size = file.size().map_err(FileError::at(&path))?;
-    let unborn = match SegmentHeader::read(&file) {
+    let headless = match SegmentHeader::read(&file) {
         Ok(_) | Err(FrameError::Version(_) | FrameError::Io(_)) => false,
         Err(_) => first > 0 && size <= SEGMENT_HEADER_BYTES as u64,
     };
-    if !unborn || witnesses.of_more_than(layout, first).is_some() {
-        return Ok(None);
-    }
+    Ok(headless && witnesses.of_more_than(layout, first).is_none())
+}
+
+/// Removes a segment whose header never became durable. Its bytes are kept.
+pub(crate) fn remove_unborn(layout: &Layout, first: u64) -> Result<String, OpenError> {
+    let path = layout.segment(first);
+    let file = File::open(&path).map_err(FileError::at(&path))?;
+    let size = file.size().map_err(FileError::at(&path))?;
     let kept = keep(layout, &file, &path, 0..size, &format!("{first:020}-header"))?;
     fs::remove_file(&path).map_err(FileError::at(&path))?;
     sync_dir(&layout.log())?;
-    Ok(Some(format!(
+    Ok(format!(
         "{}: a crash came before this segment's header was on disk; its bytes are kept in {}",
         path.display(),
         kept.display()
-    )))
+    ))
 }
