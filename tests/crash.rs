@@ -2,6 +2,15 @@
 //!
 //! These show that nothing acknowledged is lost when the process dies; they say nothing about power cuts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test"
+)]
+
 use counterfoil_format::Hash;
 use counterfoil_tests::rng::Rng;
 use counterfoil_tests::shop::{FOUNDING, Shop};

@@ -1,6 +1,15 @@
 //! Many callers, one log: submissions land whole and in the order of their acknowledgement, and readers beside the
 //! writer see a prefix of what is durable.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test"
+)]
+
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::value::Value;
 use counterfoil_ledger::{Draft, DraftOp, Log, ReadError, SubmitError, now};

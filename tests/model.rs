@@ -1,5 +1,14 @@
 //! The whole ledger against a plain map: random appends, rollbacks, restores, redos and reopenings.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test"
+)]
+
 use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::intent::{IntentId, Mode};
 use counterfoil_format::landing::Outcome;

@@ -1,5 +1,14 @@
 //! Opening a ledger: torn tails, corruption, missing rows, broken side files and state indexes, and a second writer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a test"
+)]
+
 use counterfoil_ledger::{Ledger, Log, OpenError};
 use counterfoil_tests::shop::{ENTITIES, FOUNDING, Shop};
 use counterfoil_verifier::{Options, Verdict, verify};
