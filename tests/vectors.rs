@@ -2,11 +2,12 @@
 //!
 //! `COUNTERFOIL_BLESS=1 cargo test -p counterfoil-tests --test vectors` writes them anew. That is right after a case was
 //! added; when files of older cases change, the format has changed.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use counterfoil_tests::accepted::accepted;
 use counterfoil_tests::broken::broken;
 use counterfoil_tests::case::{Case, Expected};
+use counterfoil_tests::disputed::disputed;
 use counterfoil_tests::impostors::impostors;
 use counterfoil_tests::lawless::lawless;
 use counterfoil_verifier::{Options, Status, verify, verify_sequential};
@@ -22,7 +23,7 @@ fn folder() -> PathBuf {
 
 /// Every case with its folder below `vectors/`.
 fn cases() -> Vec<(PathBuf, Case)> {
-    let all = [accepted(), broken(), impostors(), lawless()].concat();
+    let all = [accepted(), broken(), disputed(), impostors(), lawless()].concat();
     all.into_iter()
         .map(|case| {
             let kind = if case.expected == Expected::Intact { "accept" } else { "reject" };
@@ -36,7 +37,7 @@ fn expectation(case: &Case) -> String {
     let pins: Map<String, Value> =
         case.pins.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
     let kept: Vec<String> = case.kept.iter().map(|(name, _)| format!("checkpoints/{name}.note")).collect();
-    let expected = json!({
+    let mut expected = json!({
         "verdict": case.expected.verdict(),
         "exit": case.expected.exit(),
         "checks": case.expected.checks(),
@@ -44,6 +45,9 @@ fn expectation(case: &Case) -> String {
         "pins": pins,
         "checkpoints": kept,
     });
+    if !case.not_checked.is_empty() {
+        expected["not_checked"] = json!(case.not_checked);
+    }
     serde_json::to_string_pretty(&expected).unwrap() + "\n"
 }
 
@@ -137,11 +141,21 @@ fn every_verdict_is_the_expected_one() {
         let case = folder().join(&path);
         let expected: Value = serde_json::from_slice(&fs::read(case.join("expect.json")).unwrap()).unwrap();
         let mut options = options(&case, &expected);
-        let reference = verify_sequential(&case, &options, &|_, _| {}).unwrap();
+        let reference = verify_sequential(&case, &options, &|_, _| {});
+        let Ok(reference) = reference else {
+            assert_eq!(expected["verdict"], "unchecked", "{}", path.display());
+            let error = verify(&case, &options, &|_, _| {}).unwrap_err();
+            assert_eq!(error.to_string(), reference.unwrap_err().to_string());
+            continue;
+        };
         for threads in [1, 2, 4] {
             options.threads = Some(threads);
             let fast = verify(&case, &options, &|_, _| {}).unwrap();
             assert_eq!(fast, reference, "{} on {threads} threads", path.display());
+        }
+        for check in expected["not_checked"].as_array().into_iter().flatten() {
+            let (_, found) = reference.checks.iter().find(|(id, _)| id.name() == check).unwrap();
+            assert_eq!(found.status, Status::NotChecked, "{}: {check}: {}", path.display(), found.detail);
         }
         let failed = reference.checks.iter().filter(|(_, check)| check.status == Status::Failed);
         let checks: Vec<&str> = failed.map(|(id, _)| id.name()).collect();

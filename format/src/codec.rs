@@ -79,7 +79,7 @@ pub fn listed(what: &'static str, count: usize, limit: usize) -> Result<(), Code
     within(what, count, limit)
 }
 
-/// Checks the name of an action, a stage, an adapter, a metric or a key's holder: at most 128 bytes, and no control
+/// Checks the name of an action, a stage, an actor, an adapter, a metric or a key's holder: at most 128 bytes, and no control
 /// characters (U+0000 to U+001F, U+007F). It may be empty.
 pub fn label(what: &'static str, text: &str) -> Result<(), CodecError> {
     within(what, text.len(), limits::NAME_BYTES)?;

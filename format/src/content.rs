@@ -119,9 +119,10 @@ impl<'a> Actors<'a> {
     /// Decodes and checks the part.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let actors: Self = decode("actors", bytes)?;
-        within("an actor's name", actors.planner.len().max(actors.executor.len()), limits::NAME_BYTES)?;
+        label("an actor's name", actors.planner)?;
+        label("an actor's name", actors.executor)?;
         if let Some(judge) = &actors.judge {
-            named("a judge's name", judge.by, limits::NAME_BYTES)?;
+            name("a judge's name", judge.by)?;
             within("a judge's score in parts per million", judge.score as usize, limits::PPM as usize)?;
         }
         Ok(actors)
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_and_adapters_hold_no_control_characters() {
+    fn stages_actors_and_adapters_hold_no_control_characters() {
         let moved = |from, to| Subject { entity: "sku\n1", lifecycle: Some(LifecycleMove { from, to }) };
         let decoded = |subject| Subject::decode(&encode(&subject).unwrap()).map(drop);
         assert_eq!(decoded(moved("", "testing")), Ok(()));
@@ -223,5 +224,10 @@ mod tests {
         let effect = [Effect { adapter: "shop\r", request: &[0], undo: None }];
         let refused = Effect::decode_all(&encode(&effect[..]).unwrap()).map(drop);
         assert_eq!(refused, Err(CodecError::Control("an adapter")));
+        let actors = encode(&Actors { planner: "p\u{7}", judge: None, executor: "" }).unwrap();
+        assert_eq!(Actors::decode(&actors).map(drop), Err(CodecError::Control("an actor's name")));
+        let judge = Some(Judge { by: "j\n", score: 0, attestation: None });
+        let actors = encode(&Actors { planner: "", judge, executor: "" }).unwrap();
+        assert_eq!(Actors::decode(&actors).map(drop), Err(CodecError::Control("a judge's name")));
     }
 }

@@ -11,7 +11,8 @@ use counterfoil_format::body::{
 };
 use counterfoil_format::content::{Effect, Evidence, LifecycleMove};
 use counterfoil_format::hash::Use;
-use counterfoil_format::note::VerifierKey;
+use counterfoil_format::merkle::{CompactRange, row_leaf};
+use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::ops::Guard;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::value::{Decimal, Value};
@@ -40,6 +41,18 @@ pub fn accepted() -> Vec<Case> {
         case("policy-change", "An action is forbidden, then allowed by a new policy.", policy_change()),
         case("long-batch", "One submission puts, deletes, adds and moves the same keys often.", long_batch()),
         anchored(),
+        inner_checkpoint(),
+        case(
+            "durable-upto",
+            "Groups name any offset up to their own as known to be on disk.",
+            durable_upto(),
+        ),
+        case(
+            "closed-key-row",
+            "The bodies of two key rows are withheld: what keys there are behind the first one is not known.",
+            closed_key_rows(),
+        )
+        .without(&["V09", "V10", "V12"]),
     ]
 }
 
@@ -276,4 +289,57 @@ fn anchored() -> Case {
         .kept("first", first)
         .kept("second", second)
         .kept("last", last)
+}
+
+/// A checkpoint may be of any size, and by a ledger key that was replaced before the row it ends with.
+fn inner_checkpoint() -> Case {
+    let mut forge = Forge::new(116);
+    let next = forge.new_key();
+    let (old, key) = (forge.key_id(LEDGER), forge.public(next));
+    forge.submit(vec![Draft::body(&Body::Key(KeyChange::Rotate { old, key }))]);
+    forge.submit((0..5).map(|round| Draft::decision("stock.sell").add("stock/1", -1 - round)).collect());
+    let size = 7;
+    let mut tree = CompactRange::starting_at(0);
+    for row in 0..size {
+        let record = forge.sink.record(row);
+        tree.push(row_leaf(&counterfoil_format::Hash(*record.last_chunk().unwrap())));
+    }
+    let signer = forge.verifier_key(LEDGER);
+    let text = checkpoint_text(&signer.name, size, &tree.root().unwrap());
+    let signature = forge.sign(LEDGER, text.as_bytes());
+    let note = SignedNote::new(text, &signer, &signature).to_string();
+    let why = "A checkpoint of a size inside a group, by a ledger key that was replaced before, fits.";
+    Case::new("inner-checkpoint", why, forge.finish(), Expected::Intact).kept("inner", note)
+}
+
+fn durable_upto() -> Ledger {
+    let mut forge = Forge::new(117);
+    for durable_upto in [0, 1, 103, 105] {
+        let sell = Draft::decision("stock.sell").add("stock/1", -1);
+        let group = Group::new(vec![Submission::new(vec![sell])]);
+        forge.write(Group { durable_upto: Some(durable_upto), ..group });
+    }
+    forge.finish()
+}
+
+fn closed_key_rows() -> Ledger {
+    let mut forge = Forge::new(118);
+    let put = |cents| Draft::decision("price.set").put("price/1", &price(cents));
+    forge.submit(vec![put(5)]);
+    let (second, ledger, third) = (forge.new_key(), forge.new_key(), forge.new_key());
+    let grant = |forge: &Forge, who, name| {
+        let (key, roles) = (forge.public(who), Role::Executor.bit());
+        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name }))
+    };
+    let closed = grant(&forge, second, "second").close(PartTag::Body);
+    forge.submit(vec![closed]);
+    forge.submit(vec![put(6).by(second)]);
+    forge.submit(vec![put(7)]);
+    let (old, key) = (forge.key_id(LEDGER), forge.public(ledger));
+    let rotate = Draft::body(&Body::Key(KeyChange::Rotate { old, key })).close(PartTag::Body);
+    let (old, key) = (forge.key_id(second), forge.public(third));
+    let later = Draft::body(&Body::Key(KeyChange::Rotate { old, key }));
+    forge.submit(vec![rotate, later]);
+    forge.submit(vec![put(8).by(third)]);
+    forge.finish()
 }

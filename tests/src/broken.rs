@@ -118,9 +118,9 @@ fn frames() -> Vec<Case> {
         case("v01-foreign-segment", "A segment names another ledger's id.", other, &["V01"]),
         case(
             "v01-other-genesis",
-            "The segment names another ledger's id than row 0 hashes to; no signature is for that one.",
+            "The segment names another ledger's id than row 0 hashes to, which the signatures are for.",
             patched(212, |bytes| bytes[40] ^= 1),
-            &["V01", "V09"],
+            &["V01"],
         ),
         case("v01-no-rows", "The log ends behind the first segment's header.", rowless, &["V01", "V12"]),
         case(
@@ -220,12 +220,18 @@ fn numbers() -> Vec<Case> {
         ),
         case(
             "v03-group-gap",
-            "A group header says a later row number than its rows.",
+            "A group header says a later row number than its rows, and the seal is for as many.",
             around(231, |_| Group {
                 first_seq: Some(9),
                 size: Some(10),
                 ..Group::new(vec![Submission::new(vec![put(3)])])
             }),
+            &["V03", "V10"],
+        ),
+        case(
+            "v03-group-number",
+            "A group header says a later row number than its rows; the seal is for those that are there.",
+            around(234, |_| Group { first_seq: Some(9), ..Group::new(vec![Submission::new(vec![put(3)])]) }),
             &["V03"],
         ),
         case(

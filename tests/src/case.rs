@@ -19,6 +19,8 @@ pub struct Case {
     pub kept: Vec<(&'static str, String)>,
     /// The verdict.
     pub expected: Expected,
+    /// Checks that must be reported as not checked, for what the ledger is and not for what nobody handed in.
+    pub not_checked: &'static [&'static str],
 }
 
 /// What a verifier must say of a case.
@@ -30,6 +32,8 @@ pub enum Expected {
     Broken(&'static [&'static str]),
     /// `findings`, exit 3, and exactly these checks failed.
     Findings(&'static [&'static str]),
+    /// `unchecked`, exit 2: an error instead of a report.
+    Unchecked,
 }
 
 impl Expected {
@@ -39,6 +43,7 @@ impl Expected {
             Expected::Intact => "intact",
             Expected::Broken(_) => "broken",
             Expected::Findings(_) => "findings",
+            Expected::Unchecked => "unchecked",
         }
     }
 
@@ -48,13 +53,14 @@ impl Expected {
             Expected::Intact => 0,
             Expected::Broken(_) => 1,
             Expected::Findings(_) => 3,
+            Expected::Unchecked => 2,
         }
     }
 
     /// The checks that fail.
     pub fn checks(&self) -> &'static [&'static str] {
         match *self {
-            Expected::Intact => &[],
+            Expected::Intact | Expected::Unchecked => &[],
             Expected::Broken(checks) | Expected::Findings(checks) => checks,
         }
     }
@@ -64,7 +70,21 @@ impl Case {
     /// A ledger as it was forged.
     pub fn new(name: &'static str, why: &'static str, ledger: Ledger, expected: Expected) -> Self {
         let Ledger { segments, checkpoint, .. } = ledger;
-        Case { name, why, segments, checkpoint, pins: Vec::new(), kept: Vec::new(), expected }
+        Case {
+            name,
+            why,
+            segments,
+            checkpoint,
+            pins: Vec::new(),
+            kept: Vec::new(),
+            expected,
+            not_checked: &[],
+        }
+    }
+
+    /// With checks that cannot be made.
+    pub fn without(self, not_checked: &'static [&'static str]) -> Self {
+        Case { not_checked, ..self }
     }
 
     /// With a pin.

@@ -11,7 +11,7 @@ use crate::source::{Book, read_note};
 use crate::tally::{Place, Tally};
 use counterfoil_format::Hash;
 use counterfoil_format::body::Role;
-use counterfoil_format::merkle::{CompactRange, empty_root};
+use counterfoil_format::merkle::CompactRange;
 use counterfoil_format::note::{Checkpoint, NoteError, SignedNote, VerifierKey};
 use counterfoil_rules::governance::Governance;
 use std::collections::BTreeMap;
@@ -54,11 +54,7 @@ impl Anchors {
         }
         let sizes = notes.iter().filter_map(|anchor| anchor.note.as_ref().ok());
         let roots = sizes.map(|(_, checkpoint)| (checkpoint.size, None)).collect();
-        let mut anchors = Anchors { notes, roots, foreign: !options.checkpoints.is_empty() };
-        if let Some(root) = anchors.roots.get_mut(&0) {
-            *root = Some(empty_root());
-        }
-        Ok(anchors)
+        Ok(Anchors { notes, roots, foreign: !options.checkpoints.is_empty() })
     }
 
     /// The names of the files, in the order in which findings number them.
@@ -87,40 +83,54 @@ impl Anchors {
     pub fn check(&self, first_file: u32, size: u64, authority: &Authority, tally: &mut Tally) {
         for (file, anchor) in (first_file..).zip(&self.notes) {
             let place = Place { seq: size, file, offset: 0 };
-            let mut fault = |message| tally.fault(CheckId::V12, place, None, message);
-            let (note, checkpoint) = match &anchor.note {
-                Ok(note) => note,
-                Err(error) => {
-                    fault(error.to_string());
-                    continue;
-                }
-            };
-            if checkpoint.size > size {
-                let wanted = checkpoint.size;
-                fault(format!("it was made over {wanted} rows, and the log has {size}: the tail was cut"));
+            match &anchor.note {
+                Ok((note, checkpoint)) => self.check_one(note, checkpoint, place, authority, tally),
+                Err(error) => tally.fault(CheckId::V12, place, None, error.to_string()),
             }
-            let (Some(governance), Some(origin)) = (authority.governance(), authority.origin()) else {
-                tally.skip(CheckId::V12, size, authority.unknown());
-                continue;
-            };
-            if checkpoint.origin != origin {
-                fault(format!("it is of {}, and this ledger is {origin}", checkpoint.origin));
-                continue;
-            }
-            if !signed_by_ledger(note, origin, governance) {
-                fault("no ledger key of this ledger has signed it".to_owned());
-                continue;
-            }
-            match self.roots.get(&checkpoint.size).copied().flatten() {
-                Some(root) if root != checkpoint.root => {
-                    fault(format!("the log has another root at {} rows", checkpoint.size));
-                }
-                None if checkpoint.size <= size => {
-                    tally.skip(CheckId::V12, size, "rows before it are missing or cannot be read");
-                    continue;
-                }
-                _ => {}
-            }
+        }
+    }
+
+    /// A checkpoint lies on this history when its origin is the ledger's, its size is one that the log has had since row
+    /// 0, its root is the log's at that size, and it is signed by a key that is or was a ledger key here.
+    fn check_one(
+        &self,
+        note: &SignedNote,
+        checkpoint: &Checkpoint,
+        place: Place,
+        authority: &Authority,
+        tally: &mut Tally,
+    ) {
+        let (size, wanted) = (place.seq, checkpoint.size);
+        let mut fault = |message| tally.fault(CheckId::V12, place, None, message);
+        if wanted == 0 {
+            return fault("it was made over no rows: every ledger has row 0".to_owned());
+        }
+        if wanted > size {
+            fault(format!("it was made over {wanted} rows, and the log has {size}: the tail was cut"));
+        }
+        let (Some(governance), Some(origin)) = (authority.governance(), authority.origin()) else {
+            return tally.skip(CheckId::V12, size, authority.unknown());
+        };
+        if checkpoint.origin != origin {
+            return fault(format!("it is of {}, and this ledger is {origin}", checkpoint.origin));
+        }
+        let signed = signed_by_ledger(note, origin, governance);
+        let doubt = authority.doubt().filter(|_| !signed);
+        if !signed && doubt.is_none() {
+            return fault("no ledger key of this ledger has signed it".to_owned());
+        }
+        let root = self.roots.get(&wanted).copied().flatten();
+        if root.is_some_and(|root| root != checkpoint.root) {
+            fault(format!("the log has another root at {wanted} rows"));
+        }
+        let behind = authority.closed().filter(|(row, _)| wanted > *row);
+        if let Some((row, why)) = behind {
+            tally.skip(CheckId::V12, row, why);
+        } else if let Some(why) = doubt {
+            tally.skip(CheckId::V12, size, why);
+        } else if root.is_none() && wanted <= size {
+            tally.skip(CheckId::V12, size, "rows before it are missing or cannot be read");
+        } else {
             tally.checked(CheckId::V12, 1);
         }
     }
@@ -153,7 +163,13 @@ pub(crate) fn check_pins(pins: &[Pin], book: &Book, authority: &Authority, tally
             }
             (Pin::LedgerId(_), ..) if authority.genesis().is_some() => Ok(()),
             (Pin::Owner(pinned), Some(governance), _) => owner_is(governance, pinned),
-            (Pin::Ledger(pinned), Some(governance), Some(origin)) => seals(governance, origin, pinned),
+            (Pin::Ledger(pinned), Some(governance), Some(origin)) => match authority.doubt() {
+                Some(why) if pinned.name == origin && !is_ledger_key(governance, pinned) => {
+                    tally.skip(CheckId::V11, 0, why);
+                    continue;
+                }
+                _ => seals(governance, origin, pinned),
+            },
             _ => {
                 tally.skip(CheckId::V11, 0, authority.unknown());
                 continue;
@@ -180,8 +196,12 @@ fn seals(governance: &Governance, origin: &str, pinned: &VerifierKey) -> Result<
     if pinned.name != origin {
         return Err(format!("the ledger is {origin}, and {} is pinned", pinned.name));
     }
-    match ledger_keys(governance).any(|key| key.key == pinned.key) {
+    match is_ledger_key(governance, pinned) {
         true => Ok(()),
         false => Err(format!("{pinned} was never a ledger key of this ledger")),
     }
+}
+
+fn is_ledger_key(governance: &Governance, pinned: &VerifierKey) -> bool {
+    ledger_keys(governance).any(|key| key.key == pinned.key)
 }

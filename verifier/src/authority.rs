@@ -1,6 +1,11 @@
 //! Who may write what, as the rows so far have it: the keys, and which rows are taken back.
 //!
-//! Rows are taken in one by one, in order. A submission's author is looked up before its rows take effect.
+//! Rows are taken in one by one, in order. A submission's author is looked up before its rows take effect. What a row
+//! changes takes effect also when its author had no right to write it: the log is broken then anyway.
+//!
+//! Behind an applied key row whose body is closed the keys are not known. What is certain is still told, for a key never
+//! changes its bytes or roles and never comes back: a signature that does not hold, a role that is not there, a key
+//! that had ended before. Nothing is passed, and nothing fails for lack of the keys that the row may have brought.
 
 use crate::check::CheckId;
 use crate::facts::{Part, RowFacts};
@@ -20,6 +25,8 @@ use counterfoil_rules::keyring::{Enrolled, KeyError};
 const NO_GENESIS: &str = "the keys are not known: row 0, which names the first ones, is not here";
 const BAD_GENESIS: &str = "the keys are not known: row 0, which names the first ones, cannot be read";
 const DOUBT: &str = "; the key may have changed in the rows that are missing or cannot be read before it";
+const NOT_ALONE: &str = "the genesis is not live, applied and alone in its submission";
+const CLOSED_CHANGE: &str = "its body is closed, so it is not known whether what it changes goes through";
 const LOST_KEY: &str = "its key may have been enrolled by rows that are missing or cannot be read";
 
 /// The keys as they stand at a row, and the submission being taken in.
@@ -32,7 +39,10 @@ pub(crate) struct Authority {
     /// The intent hash of row 0.
     genesis: Option<Hash>,
     unknown: &'static str,
+    /// Whether rows are missing or cannot be read, which may have changed the keys.
     lost: bool,
+    /// The first applied key row whose body is closed, and what that means.
+    closed: Option<(u64, String)>,
     rollbacks: bool,
     signer: Signer,
     /// The last author and kind that were let through; holds until keys change.
@@ -59,6 +69,7 @@ impl Authority {
             genesis: None,
             unknown: NO_GENESIS,
             lost: false,
+            closed: None,
             rollbacks,
             signer: Signer::default(),
             cleared: None,
@@ -88,6 +99,17 @@ impl Authority {
     /// Why keys are not known.
     pub fn unknown(&self) -> &'static str {
         self.unknown
+    }
+
+    /// The applied key row whose body is closed, and why nothing is known of the keys behind it.
+    pub fn closed(&self) -> Option<(u64, &str)> {
+        self.closed.as_ref().map(|(row, why)| (*row, why.as_str()))
+    }
+
+    /// Why a key that is not among the keys may have been enrolled all the same.
+    pub fn doubt(&self) -> Option<&str> {
+        let closed = self.closed().map(|(_, why)| why);
+        closed.or(self.lost.then_some(LOST_KEY))
     }
 
     /// Rows are missing: keys may have changed unseen.
@@ -127,34 +149,41 @@ impl Authority {
         let founding = row.seq == 0 && self.genesis.is_none();
         if founding {
             self.found(row, arena, place, tally);
+        } else if row.kind == Kind::Genesis {
+            tally.fault(CheckId::V09, place, Some(row.seq), GovernanceError::Genesis.to_string());
         }
         self.admit(row, place, tally);
-        if !founding {
-            self.take_in(row, arena, place, tally);
+        match row.body {
+            _ if founding || row.kind == Kind::Genesis => {}
+            Part::Closed => self.take_in_closed(row, tally),
+            _ => self.take_in(row, arena, place, tally),
         }
     }
 
     /// Row 0: it names the first keys, and its intent hash is the ledger's id.
     fn found(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
         self.genesis = Some(row.intent);
-        let id = *self.ledger_id.get_or_insert(row.intent);
-        if id != row.intent {
+        if let Some(id) = self.ledger_id.replace(row.intent).filter(|id| *id != row.intent) {
             let message = format!("the segments name ledger {id}, which row 0 does not hash to");
             tally.fault(CheckId::V01, place, Some(0), message);
         }
         self.unknown = BAD_GENESIS;
-        let body = row.body.bytes(arena).and_then(|bytes| Body::decode(row.kind, bytes).ok());
-        let founded = match &body {
-            Some(Body::Genesis(genesis)) => {
-                self.origin = Some(genesis.origin.to_owned());
-                Governance::from_genesis(genesis)
-            }
-            None if matches!(row.body, Part::Closed) && row.kind == Kind::Genesis => return,
-            _ => Err(GovernanceError::Genesis),
+        let mut fault = |message: String| tally.fault(CheckId::V09, place, Some(0), message);
+        if row.kind != Kind::Genesis {
+            return fault(GovernanceError::Genesis.to_string());
+        }
+        if row.mode != Mode::Live || row.outcome != Outcome::Applied || row.count != 1 {
+            fault(NOT_ALONE.to_owned());
+        }
+        let Some(Ok(Body::Genesis(genesis))) =
+            row.body.bytes(arena).map(|bytes| Body::decode(row.kind, bytes))
+        else {
+            return;
         };
-        match founded {
+        self.origin = Some(genesis.origin.to_owned());
+        match Governance::from_genesis(&genesis) {
             Ok(governance) => self.governance = Some(governance),
-            Err(error) => tally.fault(CheckId::V09, place, Some(0), error.to_string()),
+            Err(error) => fault(error.to_string()),
         }
     }
 
@@ -179,7 +208,7 @@ impl Authority {
         }
         match governance.keys.authorise(&asked(row)) {
             Ok(_) => self.cleared = Some((row.author, row.kind)),
-            Err(KeyError::Unknown(_)) if self.lost => {}
+            Err(KeyError::Unknown(_)) if self.lost || self.closed.is_some() => {}
             Err(_) if signer.refused => {}
             Err(error) => {
                 signer.refused = true;
@@ -188,11 +217,25 @@ impl Authority {
         }
     }
 
-    fn take_in(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
-        let applied = row.outcome == Outcome::Applied;
-        if matches!(row.body, Part::Closed) && applied && row.kind != Kind::Rollback {
-            self.lost = true;
+    /// A row whose body is closed: what it changes is not known, nor whether that goes through.
+    fn take_in_closed(&mut self, row: &RowFacts, tally: &mut Tally) {
+        let seq = row.seq;
+        match row.kind {
+            Kind::Key if row.outcome == Outcome::Applied => {
+                let why =
+                    || format!("the body of key row {seq} is closed: the keys are not known from there on");
+                self.cleared = None;
+                self.closed.get_or_insert_with(|| (seq, why()));
+            }
+            Kind::Key | Kind::KillSwitch => tally.skip(CheckId::V09, seq, CLOSED_CHANGE),
+            Kind::Rollback if self.governance.is_none() && self.rollbacks => {
+                tally.skip(CheckId::V17, seq, self.unknown);
+            }
+            _ => {}
         }
+    }
+
+    fn take_in(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
         if self.governance.is_none() && self.rollbacks && row.kind == Kind::Rollback {
             tally.skip(CheckId::V17, row.seq, self.unknown);
         }
@@ -205,32 +248,53 @@ impl Authority {
                 self.cleared = None;
                 governance.take_in(&body, row.seq)
             }
-            Outcome::DryRun => governance.check(&body, row.seq),
-            Outcome::Review => Ok(()),
+            Outcome::Review if row.kind == Kind::Rollback => Ok(()),
+            _ => governance.check(&body, row.seq),
         };
-        let (check, asked) = match result {
-            Ok(()) => return,
-            Err(GovernanceError::Key(_) | GovernanceError::Genesis) => (CheckId::V09, true),
-            Err(GovernanceError::AlreadyUndone { .. } | GovernanceError::NotBefore(_)) => {
+        let Err(error) = result else { return };
+        if self.is_open(&error) {
+            // Behind a closed key row the submission as a whole is left out.
+            if self.closed.is_none() {
+                tally.skip(CheckId::V09, row.seq, LOST_KEY);
+            }
+            return;
+        }
+        let (check, asked) = match error {
+            GovernanceError::AlreadyUndone { .. } | GovernanceError::NotBefore(_) => {
                 (CheckId::V17, self.rollbacks)
             }
-            // Whether the switch could go to this holder belongs to V18.
-            Err(GovernanceError::Holder(_)) => return,
+            _ => (CheckId::V09, true),
         };
-        if asked && let Err(error) = result {
+        if asked {
             tally.fault(check, place, Some(row.seq), error.to_string());
         }
+    }
+
+    /// Whether a change may have gone through all the same, with keys that are not known here.
+    fn is_open(&self, error: &GovernanceError) -> bool {
+        let known = |id| self.governance.as_ref().is_some_and(|governance| governance.keys.get(id).is_some());
+        let hangs_on_keys = match error {
+            GovernanceError::Key(KeyError::Unknown(_) | KeyError::Last(_)) => true,
+            GovernanceError::Holder(id) => !known(id),
+            _ => false,
+        };
+        hangs_on_keys && self.doubt().is_some()
     }
 
     /// The submission ends: the signature that is left to check, when its key is known.
     pub fn end(&mut self, place: Place, submission: &SignedSubmission, tally: &mut Tally) -> Option<Job> {
         let (first, count) = (self.signer.first, u64::from(submission.count));
+        let closed = self.closed().filter(|_| self.governance.is_some());
+        if let Some((row, why)) = closed {
+            tally.skip(CheckId::V09, first.max(row), why);
+        }
         match (&self.signer.key, self.signer.id, self.ledger_id) {
             (Some(key), _, Some(ledger_id)) => {
                 let what = Signed::Submission { ledger_id, submission: *submission };
                 let last = first.saturating_add(count).saturating_sub(1);
-                return Some(Job { key: key.clone(), place, last, what });
+                return Some(Job { key: key.clone(), place, last, what, counted: closed.is_none() });
             }
+            _ if closed.is_some() => {}
             _ if self.governance.is_none() => tally.skip(CheckId::V09, first, self.unknown),
             (None, Some(_), _) if !self.signer.refused => tally.skip(CheckId::V09, first, LOST_KEY),
             (_, None, _) => tally.skip(CheckId::V09, first, "none of its rows can be read"),
@@ -245,6 +309,10 @@ impl Authority {
             tally.skip(CheckId::V10, place.seq, self.unknown);
             return None;
         };
+        if let Some((_, why)) = self.closed() {
+            tally.skip(CheckId::V10, place.seq, why);
+            return None;
+        }
         let doubt = if self.lost { DOUBT } else { "" };
         let Some(Enrolled { key, .. }) = governance.keys.sealing() else {
             let message = format!("no ledger key is in force at the end of the group{doubt}");

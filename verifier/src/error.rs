@@ -15,6 +15,9 @@ pub enum VerifyError {
     /// A file named by the caller that is no segment.
     #[error("{}: not a segment, its first bytes are others; give a ledger's directory, or a file from its log/", .0.display())]
     NotSegment(PathBuf),
+    /// Something else stands where a file of the ledger should be.
+    #[error("{}: this is no file; a ledger has a file of that name, so move away what stands there", .0.display())]
+    NotFile(PathBuf),
     /// A segment of a version that this build does not know.
     #[error("{path}: segment version {version} is not known here; verify it with a newer counterfoil-verify", path = .path.display())]
     NewerVersion {

@@ -5,7 +5,7 @@
 
 use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::intent::{IntentId, KeyId, Kind};
+use counterfoil_format::intent::{IntentId, KeyId, Kind, Mode};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::Row;
@@ -33,7 +33,10 @@ pub(crate) struct RowFacts {
     pub id: IntentId,
     pub author: KeyId,
     pub kind: Kind,
+    pub mode: Mode,
     pub outcome: Outcome,
+    /// How many rows its submission has, as it says.
+    pub count: u32,
     pub intent: Hash,
     /// The skeleton of the operations.
     pub ops: Part,
@@ -113,7 +116,9 @@ impl RowFacts {
             id: row.head.id,
             author: row.head.author,
             kind: row.head.kind,
+            mode: row.head.mode,
             outcome: row.landing.outcome,
+            count: row.landing.count,
             intent,
             ops: Part::Absent,
             rollback: Part::Absent,

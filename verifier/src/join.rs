@@ -114,10 +114,11 @@ impl<'a> Joint<'a> {
         let (first, end) = (group.header.first_seq, group.header.end_seq());
         let place = Place { seq: first, file: group.file, offset: group.offset };
         let lost = match self.expected {
-            Some(expected) if expected == first => self.span.is_none() && first > 0,
             Some(expected) => {
-                tally.fault(CheckId::V03, place, Some(first), words::gap(expected, first));
-                true
+                if expected != group.claimed {
+                    tally.fault(CheckId::V03, place, Some(first), words::gap(expected, group));
+                }
+                expected != first || (self.span.is_none() && first > 0)
             }
             None => true,
         };

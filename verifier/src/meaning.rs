@@ -12,6 +12,7 @@ use crate::source::Book;
 use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
 use counterfoil_format::body::{Body, RollbackOf};
+use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::Evidence;
 use counterfoil_format::group::GroupHeader;
 use counterfoil_format::intent::Kind;
@@ -225,6 +226,9 @@ impl<'a> Meaning<'a> {
         }
         let result = match self.target(&rollback, row.seq)? {
             Some(record) => match Row::parse(&record) {
+                Ok(target) if target.landing.seq != rollback.target => {
+                    Err(RollbackFault::Codec(CodecError::Inconsistent("the row has another number")))
+                }
                 Ok(target) => check_rollback(&rollback, &ops, &target),
                 Err(error) => Err(RollbackFault::Codec(error)),
             },

@@ -58,7 +58,7 @@ impl Partial {
         tally.counts.groups += 1;
         tally.checked(CheckId::V01, 1);
         if !group.header.matches(&group.body, &group.salt) {
-            tally.fault(CheckId::V01, place, Some(first), words::group_checksum(&group.header));
+            tally.fault(CheckId::V01, place, Some(first), words::group_checksum(group));
         }
         if group.header.durable_upto > group.offset {
             tally.fault(CheckId::V01, place, Some(first), words::DURABLE.to_owned());

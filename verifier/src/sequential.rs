@@ -122,17 +122,15 @@ impl Reference<'_> {
         self.tally.counts.groups += 1;
         self.tally.checked(CheckId::V01, 1);
         if !header.matches(&group.body, &group.salt) {
-            self.tally.fault(CheckId::V01, place, Some(first), words::group_checksum(header));
+            self.tally.fault(CheckId::V01, place, Some(first), words::group_checksum(group));
         }
         if header.durable_upto > group.offset {
             self.tally.fault(CheckId::V01, place, Some(first), words::DURABLE.to_owned());
         }
-        if self.expected != Some(first) {
-            if let Some(expected) = self.expected {
-                self.tally.fault(CheckId::V03, place, Some(first), words::gap(expected, first));
-            }
-            self.lose(first);
-        } else if self.span.is_none() && first > 0 {
+        if let Some(expected) = self.expected.filter(|expected| *expected != group.claimed) {
+            self.tally.fault(CheckId::V03, place, Some(first), words::gap(expected, group));
+        }
+        if self.expected != Some(first) || (self.span.is_none() && first > 0) {
             self.lose(first);
         }
         self.link(header.previous, place, Some(first), words::GROUP_LINK);

@@ -15,6 +15,8 @@ pub(crate) struct Job {
     /// The last row under the signature.
     pub last: u64,
     pub what: Signed,
+    /// Whether a signature that holds is enough for its check to pass.
+    pub counted: bool,
 }
 
 /// What is signed.
@@ -43,6 +45,7 @@ impl Job {
             place,
             last: size.saturating_sub(1),
             what: Signed::Seal { text, signature, doubt },
+            counted: true,
         }
     }
 
@@ -57,7 +60,7 @@ impl Job {
                 (CheckId::V10, verify(&self.key, text.as_bytes(), signature))
             }
         };
-        tally.checked(check, 1);
+        tally.checked(check, u64::from(self.counted || !holds));
         if !holds {
             tally.fault(check, self.place, Some(self.row()), self.complaint());
         }

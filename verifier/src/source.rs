@@ -7,6 +7,7 @@
 use crate::check::CheckId;
 use crate::error::VerifyError;
 use crate::tally::{Place, Tally};
+use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::frame::{FrameError, ReadAt, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::limits;
@@ -68,6 +69,11 @@ impl Book {
         self.segments.iter().map(|segment| segment.size).sum()
     }
 
+    /// Whether a segment is the last one.
+    pub fn is_last(&self, file: u32) -> bool {
+        self.segments.len() == file as usize + 1
+    }
+
     /// The row that the log must begin with; `None` when only the log itself can say.
     pub fn begins_at(&self) -> Option<u64> {
         if !self.single {
@@ -96,7 +102,11 @@ impl Book {
         let mut fault = |message| tally.fault(CheckId::V01, place, None, message);
         let header = match &segment.header {
             Ok(header) => header,
-            Err(error) => return fault(format!("the segment header is damaged: {error}")),
+            Err(error) => {
+                let bare = file > 0 && self.is_last(file) && segment.size <= SEGMENT_HEADER_BYTES as u64;
+                let torn = if bare { words::TORN } else { "" };
+                return fault(format!("the segment header is damaged: {error}{torn}"));
+            }
         };
         match segment.number() {
             Some(number) if number == header.first_seq => {}
@@ -187,8 +197,7 @@ fn segments_in(path: &Path) -> Result<Vec<Segment>, VerifyError> {
             let file = entry.map_err(VerifyError::io(&directory))?.path();
             if file.extension().is_some_and(|extension| extension == "seg") {
                 if !file.is_file() {
-                    let error = std::io::Error::from(std::io::ErrorKind::InvalidInput);
-                    return Err(VerifyError::io(file)(error));
+                    return Err(VerifyError::NotFile(file));
                 }
                 segments.push(Segment::open(&file)?);
             }
@@ -200,12 +209,15 @@ fn segments_in(path: &Path) -> Result<Vec<Segment>, VerifyError> {
     Err(VerifyError::NoSegments(path.to_owned()))
 }
 
+/// The ledger's own checkpoint. It may be absent; what stands in its place and cannot be read is an error.
 fn own_checkpoint(path: &Path) -> Result<Option<Vec<u8>>, VerifyError> {
     let file = path.join("checkpoint");
-    if !file.is_file() {
-        return Ok(None);
+    match std::fs::metadata(&file) {
+        Ok(metadata) if metadata.is_file() => read_note(&file).map(Some),
+        Ok(_) => Err(VerifyError::NotFile(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(VerifyError::io(file)(error)),
     }
-    read_note(&file).map(Some)
 }
 
 /// Reads a file that should be a note; one byte more than a note may have is enough to refuse it.

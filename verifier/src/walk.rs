@@ -2,11 +2,17 @@
 //!
 //! Groups are found by their headers; bodies are read but not looked into. Behind a damaged header the walk goes on at
 //! the next 8-aligned place where a group header with a valid checksum stands. Every byte is passed once.
+//!
+//! Rows are numbered by counting them. A header that gives its first row another number than the one that is next is
+//! believed when that row's own landing gives it too: then rows are missing, or stand here twice. Else it is not.
 
 use crate::error::VerifyError;
 use crate::source::{Book, Segment};
+use crate::words;
+use counterfoil_format::codec::Cursor;
 use counterfoil_format::frame::{FrameError, ReadAt, SEGMENT_HEADER_BYTES};
 use counterfoil_format::group::{ALIGNMENT, GROUP_HEADER_BYTES, GROUP_MAGIC, GroupHeader};
+use counterfoil_format::landing::Landing;
 use std::fs::File;
 
 /// Bytes read at once when a group header is looked for: few at first, for it may stand near,
@@ -39,7 +45,12 @@ pub(crate) struct RawGroup {
     pub file: u32,
     pub offset: u64,
     pub salt: [u8; 16],
+    /// The header; its `first_seq` is the number of the first row as it was counted.
     pub header: GroupHeader,
+    /// The number of the first row as the header has it.
+    pub claimed: u64,
+    /// Whether it is the end of the log, which a crash may have torn.
+    pub last: bool,
     pub body: Vec<u8>,
 }
 
@@ -50,12 +61,16 @@ pub(crate) struct Walk<'a> {
     next: u32,
     open: Option<Open<'a>>,
     passed: u64,
+    /// The number of the next row, once it is known.
+    expected: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Open<'a> {
     number: u32,
     segment: &'a Segment,
+    /// Whether no segment follows.
+    last: bool,
     file: File,
     salt: [u8; 16],
     offset: u64,
@@ -64,7 +79,7 @@ struct Open<'a> {
 impl<'a> Walk<'a> {
     /// A walk from the beginning.
     pub fn new(book: &'a Book) -> Self {
-        Walk { book, next: 0, open: None, passed: 0 }
+        Walk { book, next: 0, open: None, passed: 0, expected: book.begins_at() }
     }
 
     /// Bytes passed so far.
@@ -77,7 +92,12 @@ impl<'a> Walk<'a> {
         if let Some(open) = &mut self.open
             && open.offset < open.segment.size
         {
-            return open.next(spare).map(Some).map_err(VerifyError::io(&open.segment.path));
+            let mut event = open.next(spare).map_err(VerifyError::io(&open.segment.path))?;
+            if let Event::Group(group) = &mut event {
+                group.header.first_seq = group.first_row(self.expected);
+                self.expected = Some(group.header.end_seq());
+            }
+            return Ok(Some(event));
         }
         self.passed += self.open.take().map_or(0, |open| open.segment.size);
         let number = self.next;
@@ -85,11 +105,30 @@ impl<'a> Walk<'a> {
         self.next += 1;
         if let Some(salt) = segment.salt {
             let file = File::open(&segment.path).map_err(VerifyError::io(&segment.path))?;
-            self.open = Some(Open { number, segment, file, salt, offset: SEGMENT_HEADER_BYTES as u64 });
+            let (last, offset) = (self.book.is_last(number), SEGMENT_HEADER_BYTES as u64);
+            self.open = Some(Open { number, segment, last, file, salt, offset });
         } else {
             self.passed += segment.size;
         }
         Ok(Some(Event::Segment(number)))
+    }
+}
+
+impl RawGroup {
+    /// The number of the first row where row `expected` is next.
+    fn first_row(&self, expected: Option<u64>) -> u64 {
+        let Some(expected) = expected else { return self.claimed };
+        let countable = expected.checked_add(u64::from(self.header.rows)).is_some();
+        let counted = expected == self.claimed || self.first_landing() != Some(self.claimed);
+        if counted && countable { expected } else { self.claimed }
+    }
+
+    /// The number of the first row as its landing has it.
+    fn first_landing(&self) -> Option<u64> {
+        let (length, rest) = self.body.split_first_chunk()?;
+        let record = rest.get(..u32::from_le_bytes(*length) as usize)?;
+        let landing = Cursor::new(record).bytes("a landing", record.len()).ok()?;
+        Landing::decode(landing).ok().map(|landing| landing.seq)
     }
 }
 
@@ -102,21 +141,20 @@ impl Open<'_> {
                 body.resize(header.body_bytes as usize, 0);
                 self.file.read_exact_at(offset + GROUP_HEADER_BYTES as u64, &mut body)?;
                 self.offset += header.group_bytes();
-                Ok(Event::Group(RawGroup { file, offset, salt: self.salt, header, body }))
+                let (salt, claimed, last) = (self.salt, header.first_seq, self.last && self.offset >= size);
+                Ok(Event::Group(RawGroup { file, offset, salt, header, claimed, last, body }))
             }
             Err(FrameError::Io(error)) => Err(error),
             Err(error) => {
                 let found = self.find_header(offset + ALIGNMENT as u64)?;
                 self.offset = found.unwrap_or(size);
                 let skipped = self.offset - offset;
+                let torn = if self.last { words::TORN } else { "" };
                 let message = match (found, &error) {
                     (Some(_), _) => format!("{error}; {skipped} bytes were skipped to the next group"),
-                    (None, FrameError::Truncated { .. }) => format!(
-                        "{error}; the file was cut, or a crash tore the last write, which the ledger sets right \
-                         when it is opened"
-                    ),
+                    (None, FrameError::Truncated { .. }) => format!("{error}; the file was cut{torn}"),
                     (None, _) => {
-                        format!("{error}; nothing in the last {skipped} bytes can be read as a group")
+                        format!("{error}; nothing in the last {skipped} bytes can be read as a group{torn}")
                     }
                 };
                 Ok(Event::Damage(Damage { file, offset, message }))

@@ -1,5 +1,6 @@
 //! What findings say, so that both ways of verifying say the same, and the two readings they share.
 
+use crate::walk::RawGroup;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::group::{GroupBody, GroupHeader};
@@ -20,9 +21,16 @@ pub(crate) const ROW_UNREADABLE: &str = "the row cannot be read";
 pub(crate) const GROUP_UNREADABLE: &str = "the rows of its group cannot be told apart";
 pub(crate) const NO_TREE: &str = "rows before it are missing or cannot be read";
 
-pub(crate) fn group_checksum(header: &GroupHeader) -> String {
-    let (first, last) = (header.first_seq, header.end_seq().saturating_sub(1));
-    format!("the checksum of the group with rows {first} to {last} does not match: bytes in it have changed")
+/// What else may be the matter at the end of the log.
+pub(crate) const TORN: &str =
+    "; a crash may have torn the last write: if so, opening the ledger sets that right";
+
+pub(crate) fn group_checksum(group: &RawGroup) -> String {
+    let (first, last) = (group.header.first_seq, group.header.end_seq().saturating_sub(1));
+    let torn = if group.last { TORN } else { "" };
+    format!(
+        "the checksum of the group with rows {first} to {last} does not match: bytes in it have changed{torn}"
+    )
 }
 
 pub(crate) fn group_body(header: &GroupHeader, error: &CodecError) -> String {
@@ -30,8 +38,12 @@ pub(crate) fn group_body(header: &GroupHeader, error: &CodecError) -> String {
     format!("rows {first} to {last} of the group cannot be told apart: {error}")
 }
 
-pub(crate) fn gap(expected: u64, first: u64) -> String {
-    if first > expected {
+/// Another number in a group's header than that of the row which is next.
+pub(crate) fn gap(expected: u64, group: &RawGroup) -> String {
+    let (claimed, first) = (group.claimed, group.header.first_seq);
+    if first == expected {
+        format!("the group's header says that row {claimed} is next, and its rows say that row {first} is")
+    } else if first > expected {
         format!("rows {expected} to {} are missing", first - 1)
     } else {
         format!("row {first} comes where row {expected} is next")
