@@ -71,21 +71,20 @@ class _Elsewhere(Exception):
 
 def _lies_on(ledger: Ledger, checkpoint: note.Checkpoint) -> bool:
     """Refuses a checkpoint of another history; False when the history is not known well enough."""
-    if checkpoint.size > ledger.next and not ledger.report.newer:
+    if checkpoint.size == 0:
+        raise _Elsewhere("it covers no rows")
+    if checkpoint.size > ledger.next:
         raise _Elsewhere(f"it covers {checkpoint.size} rows, here are {ledger.next}")
     if ledger.genesis is None:
         return False
     if checkpoint.origin != ledger.genesis.origin:
         raise _Elsewhere(f"its origin is {checkpoint.origin}")
-    boundary = ledger.boundaries.get(checkpoint.size)
-    if boundary is None:
-        if ledger.gap is not None and checkpoint.size > ledger.gap:
-            return False
-        raise _Elsewhere(f"no group ends at {checkpoint.size} rows")
-    if boundary.root is None or boundary.key is None:
-        return False
-    if boundary.root != checkpoint.root:
+    root = ledger.roots.get(checkpoint.size)
+    if root is not None and root != checkpoint.root:
         raise _Elsewhere(f"it has another root at {checkpoint.size} rows")
-    if not checkpoint.note.signed_by(checkpoint.origin, boundary.key):
-        raise _Elsewhere("it is not signed by the ledger key in force there")
-    return True
+    keys = ledger.keys.ledger_keys()
+    signed = any(checkpoint.note.signed_by(checkpoint.origin, key) for key in keys)
+    if not signed and ledger.blind is None:
+        raise _Elsewhere("no ledger key of this ledger has signed it")
+    behind = ledger.closed is not None and checkpoint.size > ledger.closed
+    return signed and root is not None and not behind

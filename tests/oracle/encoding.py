@@ -10,6 +10,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import TypeVar
 
+MAX_NAME = 128
+
 T = TypeVar("T")
 Rank = TypeVar("Rank", int, bytes)
 
@@ -19,7 +21,7 @@ class Malformed(Exception):
 
 
 class Newer(Exception):
-    """Bytes of a version that this reader does not know. They may be right."""
+    """A segment of a version that this reader does not know. It may be right."""
 
 
 class Reader:
@@ -104,15 +106,22 @@ class Reader:
         except UnicodeDecodeError as error:
             raise Malformed(f"{what}: not UTF-8") from error
 
+    def name(self, least: int, what: str) -> str:
+        """A name of `least` to 128 bytes, without control characters."""
+        name = self.text(least, MAX_NAME, what)
+        if any(character < " " or character == "\x7f" for character in name):
+            raise Malformed(f"{what}: a control character")
+        return name
+
     def optional(self, field: Callable[[], T]) -> T | None:
         """An option: 0; or 1 and the field."""
         return field() if self.tag(2, "option") else None
 
-    def items(self, most: int, field: Callable[[], T], what: str) -> list[T]:
-        """A list: its count, compared with its limit first, then as many fields."""
+    def items(self, least: int, most: int, field: Callable[[], T], what: str) -> list[T]:
+        """A list: its count, compared with its limits first, then as many fields."""
         count = self.varint(64)
-        if count > most:
-            raise Malformed(f"{what}: {count} items, at most {most} allowed")
+        if not least <= count <= most:
+            raise Malformed(f"{what}: {count} items, {least} to {most} allowed")
         if count > len(self.data) - self.at:
             raise Malformed(f"{what}: {count} items in {len(self.data) - self.at} bytes")
         return [field() for _ in range(count)]

@@ -40,6 +40,18 @@ class Key:
         return self.since < row and (self.until is None or row <= self.until)
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why a change does not go through; certain when no key unknown here could mend it."""
+
+    why: str
+    certain: bool
+
+
+def _certain(why: str | None) -> Refusal | None:
+    return None if why is None else Refusal(why, certain=True)
+
+
 class Keyring:
     """Every key that was ever enrolled, by id, in the order of enrolment."""
 
@@ -57,18 +69,31 @@ class Keyring:
                 return refusal
         return None
 
-    def refusal(self, change: parts.KeyChange, row: int) -> str | None:
+    def refusal(self, change: parts.KeyChange | parts.KillSwitch, row: int) -> Refusal | None:
         """Why a change at a row does not go through; None when it does."""
+        if isinstance(change, parts.KillSwitch):
+            return self._holder_refusal(change.holder, row)
         if isinstance(change, parts.Grant):
-            return self._enrolment_refusal(change.key)
+            return _certain(self._enrolment_refusal(change.key))
         old = self._keys.get(change.old if isinstance(change, parts.Rotate) else change.key)
-        if old is None or not old.lives_at(row):
-            return "the key to end is not living"
+        if old is None:
+            return Refusal("the key to end was never enrolled", certain=False)
+        if not old.lives_at(row):
+            return Refusal("the key to end is not living", certain=True)
         if isinstance(change, parts.Rotate):
-            return self._enrolment_refusal(change.key)
+            return _certain(self._enrolment_refusal(change.key))
         for role in (OWNER, LEDGER):
             if old.roles & role and len(self._living(role, row)) == 1:
-                return "the key to end is the last of the owner or of the ledger"
+                message = "the key to end is the last of the owner or of the ledger"
+                return Refusal(message, certain=False)
+        return None
+
+    def _holder_refusal(self, name: bytes, row: int) -> Refusal | None:
+        holder = self._keys.get(name)
+        if holder is None:
+            return Refusal("the holder was never enrolled", certain=False)
+        if not holder.lives_at(row) or not holder.roles & (OPERATOR | OWNER):
+            return Refusal("the holder is no living operator or owner", certain=True)
         return None
 
     def apply(self, change: parts.KeyChange, row: int) -> None:

@@ -30,12 +30,22 @@ class Judged:
     place: Place
 
 
-@dataclass(frozen=True)
-class Boundary:
-    """The end of a group: the root there, and the ledger key in force; None where unknown."""
+def _refuse_newer(file: Path) -> None:
+    """Refuses a segment of another version, whose header is intact."""
+    try:
+        with file.open("rb") as segment:
+            frames.read_segment_header(segment.read(frames.SEGMENT_HEADER))
+    except Malformed:
+        pass
+    except Newer as error:
+        raise Unreadable(f"{file}: {error}") from error
 
-    root: bytes | None
-    key: bytes | None
+
+def _first_number(content: bytes) -> int | None:
+    """The number of a group's first row, as its landing has it."""
+    record = content[4 : 4 + int.from_bytes(content[:4], "little")]
+    landing = rows.read_row(record).landing
+    return None if landing is None else landing.seq
 
 
 class Ledger:
@@ -48,27 +58,27 @@ class Ledger:
         self.landed_at: int | None = None
         self.tree: tree.Range | None = tree.Range()
         self.keys = keyring.Keyring()
+        self.genesis_row: rows.Row | None = None
         self.genesis: parts.Genesis | None = None
         self.ledger_id: bytes | None = None
         self.header_id: bytes | None = None
-        self.boundaries: dict[int, Boundary] = {}
-        #: The first row that is missing or could not be read.
-        self.gap: int | None = None
+        #: The root of the tree of the first so many rows.
+        self.roots: dict[int, bytes] = {}
         #: The first row behind which the keys are not known for certain.
         self.blind: int | None = None
+        #: The first applied key row whose body is closed.
+        self.closed: int | None = None
 
     def read(self, path: Path) -> None:
         """Checks every segment."""
         files = sorted((path / "log").glob("*.seg"))
         if not files:
             raise Unreadable(f"{path}: no segments")
-        try:
-            for file in files:
-                self._file(file, file is files[0], file is files[-1])
-        except Newer as error:
-            self.report.stop(f"newer than this verifier: {error}")
-            self._lose()
-        if self.report.rows == 0 and not self.report.newer:
+        for file in files:
+            _refuse_newer(file)
+        for file in files:
+            self._file(file, file is files[0], file is files[-1])
+        if self.report.rows == 0:
             self.report.fail("V01", "no row could be read")
         report = self.report
         report.ledger_id = self.ledger_id or self.header_id
@@ -81,7 +91,7 @@ class Ledger:
         place = Place(None, file.name, 0)
         size = file.stat().st_size
         if not self.report.judge("V01", size <= frames.MAX_SEGMENT, "above 4 GiB", place):
-            self._lose()
+            self._doubt()
             return
         if not last or first:
             self.report.judge("V01", size > frames.SEGMENT_HEADER, "no group in it", place)
@@ -103,14 +113,14 @@ class Ledger:
 
     def _segment_header(self, header: frames.SegmentHeader, name: str, place: Place) -> None:
         judge = self.report.judge
-        unexplained = self.gap is None or header.first_seq < self.next
-        expected = self.next if unexplained else header.first_seq
-        judge("V01", name == f"{expected:020}.seg", f"not named after row {expected}", place)
-        message = f"segment: first row {header.first_seq}, row {expected} was to come"
-        judge("V01", header.first_seq == expected, message, place)
+        first = header.first_seq
+        judge("V01", name == f"{first:020}.seg", f"not named after row {first}", place)
+        message = f"segment: first row {first}, row {self.next} was to come"
+        judge("V01", first == self.next, message, place)
         if self.previous is not None:
             message = "segment: another row hash before its first row"
             judge("V07", header.previous == self.previous, message, place)
+        self.previous = header.previous
         known = self.ledger_id or self.header_id
         if known is not None:
             judge("V01", header.ledger_id == known, "the id of another ledger", place)
@@ -127,7 +137,6 @@ class Ledger:
                 raise Malformed("group: cut short")
         except Malformed as error:
             self.report.fail("V01", str(error), place)
-            self._lose()
             found = frames.find_group(data, at + 8, salt)
             return len(data) if found is None else found
         upto = header.durable_upto
@@ -135,41 +144,38 @@ class Ledger:
         content = data[at + frames.GROUP_HEADER : end]
         sound = crc32c(salt + content) == header.body_crc
         self.report.judge("V01", sound, "group body: checksum", place)
+        self._group_header(header, content, place)
         try:
             body = frames.read_body(header, content)
         except Malformed as error:
             self.report.fail("V02", str(error), place)
-            self._lose()
+            self._pass_over(header.rows)
             return end
         for fault in body.faults:
             self.report.fail("V02", fault, place)
-        self._group_header(header, body, place)
-        self._group_body(body, name, at + frames.GROUP_HEADER, sound)
+        self._group_body(body, name, at + frames.GROUP_HEADER)
         return end
 
-    def _group_header(self, header: frames.GroupHeader, body: frames.Body, place: Place) -> None:
+    def _group_header(self, header: frames.GroupHeader, content: bytes, place: Place) -> None:
         judge = self.report.judge
-        if self.previous is None:
-            self.previous = header.previous
-        else:
+        if self.previous is not None:
             judge("V07", header.previous == self.previous, "group: another row hash before", place)
-        if header.first_seq == self.next:
+        self.previous = header.previous
+        message = f"group: first row {header.first_seq}, row {self.next} was to come"
+        if judge("V03", header.first_seq == self.next, message, place):
             return
-        landing = rows.read_row(body.records[0][1]).landing
-        confirmed = landing is not None and landing.seq == header.first_seq
-        if self.gap is None or not confirmed or header.first_seq < self.next:
-            message = f"group: first row {header.first_seq}, row {self.next} was to come"
-            judge("V03", False, message, place)
-        if confirmed:
-            self._resume(header.first_seq, header.previous)
+        # Rows are counted; the header is believed only where its first row says the same.
+        countable = self.next + header.rows < 2**64
+        if _first_number(content) == header.first_seq or not countable:
+            self._doubt()
+            self.tree = None
+            self.next = header.first_seq
 
-    def _group_body(self, body: frames.Body, name: str, base: int, sound: bool) -> None:
+    def _group_body(self, body: frames.Body, name: str, base: int) -> None:
         judged: list[Judged] = []
         for offset, record in body.records:
             place = Place(self.next, name, base + offset)
             row = rows.read_row(record)
-            if row.newer and sound:
-                raise Newer(f"row {self.next}: {row.newer[0]}")
             self._row(row, place)
             judged.append(Judged(self.next - 1, row, place))
         if body.covered:
@@ -183,19 +189,12 @@ class Ledger:
                 self.report.skip(check, "which rows a submission has is not known", judged[0].place)
         self._seal(body, Place(self.next - 1, name, base))
 
-    def _lose(self) -> None:
-        """From here on rows are missing, until a frame says where it goes on."""
-        if self.gap is None:
-            self.gap = self.next
-        self.previous = None
-        self.landed_at = None
-        self.tree = None
+    def _pass_over(self, count: int) -> None:
+        """Counts rows that cannot be told apart."""
         self._doubt()
-
-    def _resume(self, number: int, previous: bytes) -> None:
-        """Goes on at another row than the one that was to come."""
-        self._lose()
-        self.next, self.previous = number, previous
+        self.next += count
+        self.previous = None
+        self.tree = None
 
     def _doubt(self) -> None:
         """From here on the keys are not known for certain."""
@@ -210,8 +209,6 @@ class Ledger:
         report.ran.update(("V02", "V05"))
         for check, message in row.problems:
             report.fail(check, message, place)
-        for message in row.newer:
-            report.fail("V02", f"in a damaged group: {message}", place)
         if row.landing is not None:
             self._landing(row.landing, place)
         expected = None if self.previous is None else row.hash_behind(self.previous)
@@ -222,16 +219,20 @@ class Ledger:
         self.previous = row.stored_hash
         if self.tree is not None and row.stored_hash is not None:
             self.tree.push(b"\x01" + row.stored_hash)
+            self.roots[number + 1] = self.tree.root()
         else:
             self.tree = None
         if row.head is not None:
             is_genesis = row.head.kind == parts.GENESIS
             message = "row 0, and only row 0, is the genesis"
             report.judge("V09", is_genesis == (number == 0), message, place)
-        if number == 0:
+        if number == 0 and self.genesis_row is None:
+            self.genesis_row = row
             self._genesis(row, place)
         else:
-            self._key_row(row, place)
+            judged = row.head is None or row.head.kind != parts.GENESIS
+            report.judge("V09", judged, "a second genesis", place)
+            self._change(row, place)
         self.next += 1
 
     def _landing(self, landing: rows.Landing, place: Place) -> None:
@@ -247,36 +248,45 @@ class Ledger:
         if self.header_id is not None and row.intent is not None:
             message = "the segment names another ledger's id than that of row 0"
             self.report.judge("V01", self.header_id == row.intent, message, place)
+        if row.head is not None and row.landing is not None and row.head.kind == parts.GENESIS:
+            alone = row.landing.outcome == rows.APPLIED and row.landing.count == 1
+            message = "genesis is not live, applied and alone"
+            self.report.judge("V09", alone and row.head.live, message, place)
         if not isinstance(row.body, parts.Genesis):
             self._doubt()
             return
-        self.genesis = row.body
         refusal = self.keys.found(row.body)
         self.report.judge("V09", refusal is None, f"genesis: {refusal}", place)
-        if row.landing is not None:
-            applied = row.landing.outcome == rows.APPLIED and row.landing.count == 1
-            self.report.judge("V09", applied, "genesis is not applied alone", place)
+        if refusal is None:
+            self.genesis = row.body
+        else:
+            # No keys are known then.
+            self.keys = keyring.Keyring()
+            self._doubt()
 
-    def _key_row(self, row: rows.Row, place: Place) -> None:
-        """Carries out what a row changes about the keys."""
-        if row.head is not None and row.head.kind != parts.KEY:
-            return
+    def _change(self, row: rows.Row, place: Place) -> None:
+        """Carries out what a row changes about the keys, and looks at who gets the kill switch."""
         if row.head is None or row.landing is None:
             self._doubt()
             return
-        if not isinstance(row.body, parts.KeyChange):
-            if row.landing.outcome == rows.APPLIED:
-                self.report.skip("V09", "a key change is closed or unreadable", place)
+        if row.head.kind not in (parts.KEY, parts.KILL_SWITCH):
+            return
+        applied = row.landing.outcome == rows.APPLIED
+        if not isinstance(row.body, parts.KeyChange | parts.KillSwitch):
+            self.report.skip("V09", "a change is closed or cannot be read", place)
+            if row.head.kind == parts.KEY and applied:
                 self._doubt()
+                if self.closed is None:
+                    self.closed = self.next
             return
         refusal = self.keys.refusal(row.body, self.next)
         if refusal is None:
-            if row.landing.outcome == rows.APPLIED:
+            if applied and isinstance(row.body, parts.KeyChange):
                 self.keys.apply(row.body, self.next)
-        elif self.blind is None:
-            self.report.judge("V09", False, f"key change: {refusal}", place)
+        elif refusal.certain or self.blind is None:
+            self.report.judge("V09", False, f"change: {refusal.why}", place)
         else:
-            self.report.skip("V09", f"key change: {refusal}, as far as is known", place)
+            self.report.skip("V09", f"change: {refusal.why}, as far as is known", place)
 
     # Signatures
 
@@ -350,7 +360,6 @@ class Ledger:
         key = self.keys.ledger_key(size)
         public = key.public if key is not None else None
         certain = self.blind is None
-        self.boundaries[size] = Boundary(root, public if certain else None)
         if self.genesis is None or (public is None and not certain):
             report.skip("V10", "origin or ledger key is not known", place)
             return

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import value
 from digest import derive
-from encoding import Malformed, Newer, Reader, ascends
+from encoding import Malformed, Reader, ascends
 
 MAX_PART = 8 * 1024 * 1024
 MAX_OPS = 65_536
 MAX_ITEMS = 4096
 MAX_KEY = 1024
 MAX_ENTITY_MOVED = 1014
-MAX_NAME = 128
 MAX_TEXT = 65_536
 MILLION = 1_000_000
 LIFECYCLE = "lifecycle/"
@@ -90,8 +89,15 @@ class Revoke:
     key: bytes
 
 
+@dataclass(frozen=True)
+class KillSwitch:
+    """Who holds the kill switch."""
+
+    holder: bytes
+
+
 KeyChange = Grant | Rotate | Revoke
-Body = Genesis | Grant | Rotate | Revoke
+Body = Genesis | Grant | Rotate | Revoke | KillSwitch
 
 
 def commit(tag: int, slot: Slot) -> bytes:
@@ -110,8 +116,8 @@ def skeleton(content: bytes) -> bytes:
     out = bytearray()
     mark = 0
     count = reader.varint(64)
-    if count > MAX_OPS:
-        raise Malformed(f"ops: {count} operations, at most {MAX_OPS} allowed")
+    if not 1 <= count <= MAX_OPS:
+        raise Malformed(f"ops: {count} operations, 1 to {MAX_OPS} allowed")
     for _ in range(count):
         tag = reader.tag(4, "operation")
         _guard(reader)
@@ -133,7 +139,7 @@ def skeleton(content: bytes) -> bytes:
             if reader.signed(64) == 0:
                 raise Malformed("an add of 0")
         elif tag == 3:
-            reader.text(0, MAX_NAME, "stage")
+            reader.name(0, "stage")
     reader.finish()
     return bytes(out + content[mark:])
 
@@ -145,7 +151,7 @@ def _guard(reader: Reader) -> None:
     elif tag == 3:
         reader.signed(64)
     elif tag == 4:
-        reader.text(1, MAX_NAME, "stage of a guard")
+        reader.name(1, "stage of a guard")
 
 
 def check_part(tag: int, content: bytes) -> None:
@@ -153,15 +159,15 @@ def check_part(tag: int, content: bytes) -> None:
     reader = Reader(content)
     if tag == SUBJECT:
         reader.text(1, MAX_KEY, "entity")
-        reader.optional(lambda: [reader.text(0, MAX_NAME, "stage") for _ in range(2)])
+        reader.optional(lambda: [reader.name(0, "stage") for _ in range(2)])
     elif tag == ACTORS:
-        reader.text(0, MAX_NAME, "planner")
+        reader.name(0, "planner")
         reader.optional(lambda: _judge(reader))
-        reader.text(0, MAX_NAME, "executor")
+        reader.name(0, "executor")
     elif tag == EVIDENCE:
-        reader.items(MAX_ITEMS, lambda: _evidence(reader), "evidence")
+        reader.items(1, MAX_ITEMS, lambda: _evidence(reader), "evidence")
     elif tag == EFFECTS:
-        reader.items(MAX_ITEMS, lambda: _effect(reader), "effects")
+        reader.items(1, MAX_ITEMS, lambda: _effect(reader), "effects")
     elif tag == CONTEXT:
         reader.text(0, MAX_TEXT, "reason")
         if _embedded_value(reader) != value.MAP:
@@ -170,7 +176,7 @@ def check_part(tag: int, content: bytes) -> None:
 
 
 def _judge(reader: Reader) -> None:
-    reader.text(1, MAX_NAME, "judge")
+    reader.name(1, "judge")
     _million(reader, "score")
     reader.optional(lambda: reader.take(8 + 64))
 
@@ -190,7 +196,7 @@ def _evidence(reader: Reader) -> None:
 
 
 def _effect(reader: Reader) -> None:
-    reader.text(1, MAX_NAME, "adapter")
+    reader.name(1, "adapter")
     _embedded_value(reader)
     reader.optional(lambda: _embedded_value(reader))
 
@@ -210,14 +216,11 @@ def read_body(kind: int, content: bytes) -> Body | None:
     elif kind == POLICY:
         _policy(reader)
     elif kind == READING:
-        reader.text(1, MAX_NAME, "metric")
+        reader.name(1, "metric")
         _reading(reader)
         reader.text(0, MAX_TEXT, "source")
     elif kind == KILL_SWITCH:
-        reader.variant(4, "act")
-        reader.boolean()
-        reader.take(8)
-        reader.text(0, MAX_TEXT, "reason")
+        body = _kill_switch(reader)
     elif kind == ROLLBACK_ROW:
         reader.varint(64)
         reader.take(32)
@@ -233,12 +236,12 @@ def read_body(kind: int, content: bytes) -> Body | None:
         reader.take(32)
         reader.varint(64)
     elif kind == ERASURE:
-        reader.items(MAX_ITEMS, lambda: _erased(reader), "erased items")
+        reader.items(1, MAX_ITEMS, lambda: _erased(reader), "erased items")
         reader.text(1, MAX_TEXT, "authority")
     elif kind == CALIBRATION:
-        reader.text(1, MAX_NAME, "metric")
+        reader.name(1, "metric")
         _million(reader, "quantile")
-        if not ascends(reader.items(MAX_PART, lambda: reader.varint(64), "rows")):
+        if not ascends(reader.items(1, MAX_PART, lambda: reader.varint(64), "rows")):
             raise Malformed("calibration: rows do not ascend")
         _reading(reader)
     else:
@@ -250,7 +253,7 @@ def read_body(kind: int, content: bytes) -> Body | None:
 def _genesis(reader: Reader) -> Genesis:
     version = reader.varint(16)
     if version != 1:
-        raise Newer(f"genesis: format {version}")
+        raise Malformed(f"genesis: format {version}")
     origin = reader.text(1, 255, "origin")
     if _ORIGIN_FORBIDDEN & set(origin):
         raise Malformed("origin: a character that may not stand there")
@@ -265,7 +268,7 @@ def _key_change(reader: Reader) -> KeyChange:
         key, roles = reader.take(32), reader.u8()
         if not 1 <= roles <= 0x7F:
             raise Malformed(f"roles: {roles:#04x}")
-        return Grant(key, roles, reader.text(1, MAX_NAME, "name of a key"))
+        return Grant(key, roles, reader.name(1, "name of a key"))
     if variant == 1:
         return Rotate(reader.take(8), reader.take(32))
     revoke = Revoke(reader.take(8))
@@ -274,16 +277,32 @@ def _key_change(reader: Reader) -> KeyChange:
     return revoke
 
 
+def _kill_switch(reader: Reader) -> KillSwitch:
+    act, engaged = reader.variant(4, "act"), reader.boolean()
+    if act < 2 and engaged != (act == 0):
+        raise Malformed("kill switch: said to be in the other position")
+    switch = KillSwitch(reader.take(8))
+    reader.text(0, MAX_TEXT, "reason")
+    return switch
+
+
 def _policy(reader: Reader) -> None:
     version = reader.u8()
     if version != 1:
-        raise Newer(f"policy: version {version}")
-    live = reader.items(MAX_ITEMS, lambda: reader.text(1, MAX_NAME, "pattern").encode(), "live")
+        raise Malformed(f"policy: version {version}")
+    live = reader.items(0, MAX_ITEMS, lambda: _pattern(reader), "live")
     if not ascends(live):
         raise Malformed("policy: patterns do not ascend")
     size = reader.varint(64)
     if not 4096 <= size <= 2**32:
         raise Malformed(f"policy: segments of {size} bytes")
+
+
+def _pattern(reader: Reader) -> bytes:
+    pattern = reader.name(1, "pattern")
+    if "*" in pattern[:-1]:
+        raise Malformed("pattern: a star before its end")
+    return pattern.encode()
 
 
 def _reading(reader: Reader) -> None:

@@ -23,7 +23,6 @@ class Report:
     findings: list[dict[str, object]] = field(default_factory=list)
     gaps: list[dict[str, object]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
-    newer: bool = False
     rows: int = 0
     size: int = 0
     ledger_id: bytes | None = None
@@ -37,12 +36,6 @@ class Report:
     def skip(self, check: str, message: str, place: Place = Place()) -> None:
         """Notes that a check could not be made."""
         self.gaps.append({"check": check, **vars(place), "message": message})
-
-    def stop(self, message: str) -> None:
-        """Notes that nothing behind this could be checked, since a newer version begins."""
-        self.newer = True
-        for check in CHECKS:
-            self.skip(check, message)
 
     def judge(self, check: str, holds: bool, message: str, place: Place = Place()) -> bool:
         """Notes that a check was made, and how it ended."""
@@ -64,7 +57,7 @@ class Report:
         """`broken`, `unchecked` or `intact`."""
         if self.findings:
             return "broken"
-        return "unchecked" if self.newer or self.rows == 0 else "intact"
+        return "unchecked" if self.rows == 0 else "intact"
 
     def as_json(self) -> dict[str, object]:
         """The object to print."""

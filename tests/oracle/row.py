@@ -8,13 +8,14 @@ from typing import ParamSpec, TypeVar
 
 import parts
 from digest import derive
-from encoding import Malformed, Newer, Reader, ascends
+from encoding import Malformed, Reader, ascends
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_RECORD = 8 * 1024 * 1024
 APPLIED = 0
+LIVE = 1
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Head:
 
     kind: int
     author: bytes
+    live: bool
     parts: int
 
 
@@ -52,7 +54,6 @@ class Row:
     intent: bytes | None = None
     body: parts.Body | None = None
     problems: list[tuple[str, str]] = field(default_factory=list)
-    newer: list[str] = field(default_factory=list)
 
     def hash_behind(self, previous: bytes) -> bytes | None:
         """The row hash that follows from the one before it."""
@@ -66,13 +67,13 @@ def read_head(data: bytes) -> Head:
     reader = Reader(data)
     version = reader.u8()
     if version != 1:
-        raise Newer(f"head: version {version}")
+        raise Malformed(f"head: version {version}")
     reader.take(16)
     kind = reader.variant(len(parts.KIND_NAMES), "kind")
     author = reader.take(8)
-    action = reader.text(0, parts.MAX_NAME, "action")
+    action = reader.name(0, "action")
     reader.variant(4, "tier")
-    reader.variant(2, "mode")
+    mode = reader.variant(2, "mode")
     reader.signed(64)
     bits = reader.u8()
     reader.finish()
@@ -80,7 +81,7 @@ def read_head(data: bytes) -> Head:
         raise Malformed("head: names a rollback part")
     if kind == parts.DECISION and not action:
         raise Malformed("head: a decision without an action")
-    return Head(kind, author, bits)
+    return Head(kind, author, mode == LIVE, bits)
 
 
 def read_landing(data: bytes) -> Landing:
@@ -88,11 +89,11 @@ def read_landing(data: bytes) -> Landing:
     reader = Reader(data)
     version = reader.u8()
     if version != 1:
-        raise Newer(f"landing: version {version}")
+        raise Malformed(f"landing: version {version}")
     seq = reader.varint(64)
     landed_at = reader.signed(64)
     outcome = reader.variant(3, "outcome")
-    if not ascends(reader.items(parts.MAX_ITEMS, lambda: reader.variant(6, "reason"), "reasons")):
+    if not ascends(reader.items(0, parts.MAX_ITEMS, lambda: reader.variant(6, "reason"), "reasons")):
         raise Malformed("landing: reasons do not ascend")
     if reader.variant(5, "reversibility") == 2:
         reader.signed(64)
@@ -170,8 +171,6 @@ def _attempt(row: Row, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) 
         return read(*args, **kwargs)
     except Malformed as error:
         row.problems.append(("V02", str(error)))
-    except Newer as error:
-        row.newer.append(str(error))
     return None
 
 

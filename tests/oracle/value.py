@@ -36,7 +36,7 @@ def _walk(reader: Reader, depth: int) -> int:
     elif tag == 5:
         reader.blob(MAX_BYTES, "bytes of a value")
     elif tag == 6:
-        reader.items(MAX_COUNT, lambda: _walk(reader, depth + 1), "list of a value")
+        reader.items(0, MAX_COUNT, lambda: _walk(reader, depth + 1), "list of a value")
     elif tag == MAP:
         _pairs(reader, depth)
     return tag

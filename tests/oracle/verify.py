@@ -15,7 +15,7 @@ from pathlib import Path
 from anchors import Pins, compare_checkpoint, compare_own_checkpoint, compare_pins
 from encoding import Malformed
 from ledger import Ledger, Unreadable
-from note import read_checkpoint, read_vkey
+from note import Checkpoint, read_checkpoint, read_vkey
 from report import Report
 
 EXITS = {"intact": 0, "broken": 1, "unchecked": 2}
@@ -38,7 +38,7 @@ def verify(path: Path, pins: Pins = Pins(), checkpoints: Sequence[Path] = ()) ->
     report = Report()
     ledger = Ledger(report)
     try:
-        brought = [(file.name, read_checkpoint(file.read_bytes())) for file in checkpoints]
+        brought = [(file.name, _brought(file)) for file in checkpoints]
         ledger.read(path)
         compare_pins(ledger, pins)
         own = path / "checkpoint"
@@ -49,6 +49,13 @@ def verify(path: Path, pins: Pins = Pins(), checkpoints: Sequence[Path] = ()) ->
     for name, checkpoint in brought:
         compare_checkpoint(ledger, name, checkpoint)
     return report
+
+
+def _brought(file: Path) -> Checkpoint:
+    try:
+        return read_checkpoint(file.read_bytes())
+    except Malformed as error:
+        raise Unreadable(f"{file}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
