@@ -146,6 +146,26 @@ fn pins_and_checkpoints_behind_a_closed_key_row_wait_for_the_keys() {
     assert!(report.findings[0].message.contains("another root"), "{report:#?}");
 }
 
+/// The rows that are gone may have changed the key that seals.
+#[test]
+fn a_seal_behind_missing_rows_does_not_fail_for_lack_of_its_key() {
+    let mut forge = Forge::new(10);
+    let second = forge.new_key();
+    let row = rotate(&forge, LEDGER, second);
+    forge.submit(vec![row]);
+    forge.submit(vec![put(1)]);
+    let mut ledger = forge.finish();
+    let segment = &mut ledger.segments[0].1;
+    let lost = groups(segment)[2].clone();
+    segment.drain(lost);
+    fix_checksums(segment);
+    let report = report(&ledger);
+    assert!(found(&report).contains(&(CheckId::V03, Some(5))), "{report:#?}");
+    let Check { status, detail } = check_of(&report, CheckId::V10);
+    assert_eq!(status, Status::NotChecked, "{detail}");
+    assert!(detail.contains("may have changed"), "{detail}");
+}
+
 /// A row whose author had no right to write it is a finding; what it says is in force all the same.
 #[test]
 fn a_key_that_was_granted_without_right_is_a_key() {

@@ -23,10 +23,13 @@ def compare_pins(ledger: Ledger, pins: Pins) -> None:
     """Compares a ledger with what is pinned (V11)."""
     report = ledger.report
     if pins.ledger_id is not None:
-        if ledger.ledger_id is None:
-            report.skip("V11", "the ledger id is not known")
+        known = ledger.ledger_id or ledger.header_id
+        if known is not None and known != pins.ledger_id:
+            report.judge("V11", False, "another ledger id is pinned")
+        elif ledger.ledger_id is None:
+            report.skip("V11", "the ledger id is not known: a segment header proves nothing")
         else:
-            report.judge("V11", ledger.ledger_id == pins.ledger_id, "another ledger id is pinned")
+            report.judge("V11", True, "another ledger id is pinned")
     genesis = ledger.genesis
     if genesis is None:
         if pins.owner is not None or pins.vkey is not None:

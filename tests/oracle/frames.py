@@ -54,21 +54,12 @@ class Submission:
 
 @dataclass(frozen=True)
 class Body:
-    """The body of a group: records with their offsets in the body, submissions and seal.
-
-    `faults` are those that leave all of it readable.
-    """
+    """The body of a group: records with their offsets in the body, submissions and seal."""
 
     records: list[tuple[int, bytes]]
     submissions: list[Submission]
     seal_root: bytes
     seal_signature: bytes
-    faults: list[str]
-
-    @property
-    def covered(self) -> bool:
-        """Whether the submissions cover the rows."""
-        return sum(submission.count for submission in self.submissions) == len(self.records)
 
 
 def read_segment_header(data: bytes) -> SegmentHeader:
@@ -136,7 +127,6 @@ def read_body(header: GroupHeader, body: bytes) -> Body:
         return piece
 
     records = []
-    faults = []
     for _ in range(header.rows):
         length = int.from_bytes(take(4, "length of a row"), "little")
         if length > MAX_RECORD:
@@ -146,13 +136,12 @@ def read_body(header: GroupHeader, body: bytes) -> Body:
     for _ in range(header.submissions):
         count, root, signature = struct.unpack("<I32s64s", take(SUBMISSION, "submission"))
         if not 1 <= count <= MAX_SUBMISSION_ROWS:
-            faults.append(f"group body: a submission of {count} rows")
+            raise Malformed(f"group body: a submission of {count} rows")
         submissions.append(Submission(count, root, signature))
     seal = take(SEAL, "seal")
     padding = body[at:]
     if len(padding) > 7 or any(padding):
-        faults.append("group body: its padding is not 0 to 7 zero bytes")
-    body_read = Body(records, submissions, seal[:32], seal[32:], faults)
-    if not body_read.covered:
-        faults.append("group body: the submissions do not cover the rows")
-    return body_read
+        raise Malformed("group body: its padding is not 0 to 7 zero bytes")
+    if sum(submission.count for submission in submissions) != len(records):
+        raise Malformed("group body: the submissions do not cover the rows")
+    return Body(records, submissions, seal[:32], seal[32:])

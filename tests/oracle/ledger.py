@@ -14,7 +14,7 @@ import row as rows
 import tree
 from digest import ZERO, crc32c
 from encoding import Malformed, Newer
-from report import Place, Report
+from report import CHECKS, Place, Report
 
 
 class Unreadable(Exception):
@@ -39,13 +39,6 @@ def _refuse_newer(file: Path) -> None:
         pass
     except Newer as error:
         raise Unreadable(f"{file}: {error}") from error
-
-
-def _first_number(content: bytes) -> int | None:
-    """The number of a group's first row, as its landing has it."""
-    record = content[4 : 4 + int.from_bytes(content[:4], "little")]
-    landing = rows.read_row(record).landing
-    return None if landing is None else landing.seq
 
 
 class Ledger:
@@ -78,7 +71,7 @@ class Ledger:
             _refuse_newer(file)
         for file in files:
             self._file(file, file is files[0], file is files[-1])
-        if self.report.rows == 0:
+        if self.next == 0:
             self.report.fail("V01", "no row could be read")
         report = self.report
         report.ledger_id = self.ledger_id or self.header_id
@@ -149,10 +142,8 @@ class Ledger:
             body = frames.read_body(header, content)
         except Malformed as error:
             self.report.fail("V02", str(error), place)
-            self._pass_over(header.rows)
+            self._pass_over(header.rows, place)
             return end
-        for fault in body.faults:
-            self.report.fail("V02", fault, place)
         self._group_body(body, name, at + frames.GROUP_HEADER)
         return end
 
@@ -166,7 +157,8 @@ class Ledger:
             return
         # Rows are counted; the header is believed only where its first row says the same.
         countable = self.next + header.rows < 2**64
-        if _first_number(content) == header.first_seq or not countable:
+        record = content[4 : 4 + int.from_bytes(content[:4], "little")]
+        if rows.first_number(record) == header.first_seq or not countable:
             self._doubt()
             self.tree = None
             self.next = header.first_seq
@@ -178,19 +170,16 @@ class Ledger:
             row = rows.read_row(record)
             self._row(row, place)
             judged.append(Judged(self.next - 1, row, place))
-        if body.covered:
-            at = 0
-            for submission in body.submissions:
-                if submission.count:
-                    self._submission(submission, judged[at : at + submission.count])
-                at += submission.count
-        else:
-            for check in ("V06", "V09"):
-                self.report.skip(check, "which rows a submission has is not known", judged[0].place)
+        at = 0
+        for submission in body.submissions:
+            self._submission(submission, judged[at : at + submission.count])
+            at += submission.count
         self._seal(body, Place(self.next - 1, name, base))
 
-    def _pass_over(self, count: int) -> None:
+    def _pass_over(self, count: int, place: Place) -> None:
         """Counts rows that cannot be told apart."""
+        for check in CHECKS[2:10]:
+            self.report.skip(check, "the rows of a group cannot be told apart", place)
         self._doubt()
         self.next += count
         self.previous = None
@@ -279,6 +268,8 @@ class Ledger:
                 if self.closed is None:
                     self.closed = self.next
             return
+        if self.genesis is None:
+            return
         refusal = self.keys.refusal(row.body, self.next)
         if refusal is None:
             if applied and isinstance(row.body, parts.KeyChange):
@@ -308,8 +299,9 @@ class Ledger:
         if not authors:
             report.skip("V09", "the author cannot be read", place)
             return
-        report.judge("V09", len(authors) == 1, "a submission of more than one author", place)
-        if len(authors) == 1:
+        if self.genesis is None:
+            report.skip("V09", "no keys are known without row 0", place)
+        elif report.judge("V09", len(authors) == 1, "a submission of more than one author", place):
             self._author(authors.pop(), submission, judged)
 
     def _author(self, name: bytes, submission: frames.Submission, judged: list[Judged]) -> None:

@@ -129,7 +129,21 @@ def kind_refusal(head: Head) -> str | None:
 
 
 def read_row(record: bytes) -> Row:
-    """Takes a record apart as far as it goes."""
+    """Takes a record apart. Of one that cannot be read only the stored hash is left."""
+    row = _take_apart(record)
+    refused = [problem for problem in row.problems if problem[0] == "V02"]
+    return Row(stored_hash=row.stored_hash, problems=refused) if refused else row
+
+
+def first_number(record: bytes) -> int | None:
+    """The number in a record's landing, whatever stands behind it."""
+    try:
+        return read_landing(Reader(record).blob(MAX_RECORD, "landing")).seq
+    except Malformed:
+        return None
+
+
+def _take_apart(record: bytes) -> Row:
     row = Row()
     if len(record) < 32:
         row.problems.append(("V02", f"record: {len(record)} bytes"))

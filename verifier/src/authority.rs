@@ -24,7 +24,8 @@ use counterfoil_rules::keyring::{Enrolled, KeyError};
 
 const NO_GENESIS: &str = "the keys are not known: row 0, which names the first ones, is not here";
 const BAD_GENESIS: &str = "the keys are not known: row 0, which names the first ones, cannot be read";
-const DOUBT: &str = "; the key may have changed in the rows that are missing or cannot be read before it";
+const DOUBT: &str =
+    "the ledger's key may have changed in the rows that are missing or cannot be read before it";
 const NOT_ALONE: &str = "the genesis is not live, applied and alone in its submission";
 const CLOSED_CHANGE: &str = "its body is closed, so it is not known whether what it changes goes through";
 const LOST_KEY: &str = "its key may have been enrolled by rows that are missing or cannot be read";
@@ -313,9 +314,13 @@ impl Authority {
             tally.skip(CheckId::V10, place.seq, why);
             return None;
         }
-        let doubt = if self.lost { DOUBT } else { "" };
+        let doubt = self.lost.then_some(DOUBT);
         let Some(Enrolled { key, .. }) = governance.keys.sealing() else {
-            let message = format!("no ledger key is in force at the end of the group{doubt}");
+            if let Some(why) = doubt {
+                tally.skip(CheckId::V10, place.seq, why);
+                return None;
+            }
+            let message = "no ledger key is in force at the end of the group".to_owned();
             tally.fault(CheckId::V10, place, Some(size.saturating_sub(1)), message);
             return None;
         };
