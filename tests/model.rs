@@ -181,7 +181,6 @@ fn land_plan(shop: &Shop, plan: &Plan, rng: &mut Rng) -> Vec<Receipt> {
         .reversals
         .iter()
         .map(|reversal| {
-            let Plan { .. } = plan;
             let body =
                 RollbackOf { target: reversal.target, target_hash: reversal.target_hash, forced: false };
             let mut draft = Draft::with_body(IntentId(rng.bytes()), Body::Rollback(body), now());

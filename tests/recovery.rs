@@ -194,8 +194,8 @@ fn side_files_and_state_index_are_rebuilt() {
         assert_eq!(shop.ledger.notices().len(), 1, "{damage}");
         assert_eq!(answers(&shop), right, "{damage}");
         drop(shop);
-        let ids_may_be_in_any_order = fs::read(&side).unwrap();
-        assert_eq!(ids_may_be_in_any_order, whole, "a rebuild gives the same bytes");
+        let rebuilt = fs::read(&side).unwrap();
+        assert_eq!(rebuilt, whole, "a rebuild gives the same bytes");
     }
 
     // An index of another ledger, one that is garbage, and one that is gone.
