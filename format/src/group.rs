@@ -225,24 +225,16 @@ pub struct GroupBuilder {
 
 impl Default for GroupBuilder {
     fn default() -> Self {
-        GroupBuilder { bytes: vec![0; GROUP_HEADER_BYTES], rows: 0, submissions: Vec::new() }
+        Self::with_capacity(GROUP_HEADER_BYTES)
     }
 }
 
 impl GroupBuilder {
-    /// Rows so far.
-    pub fn rows(&self) -> u32 {
-        self.rows
-    }
-
-    /// Bytes so far, header included.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether there are no rows yet.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
+    /// An empty builder with room for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut header = Vec::with_capacity(bytes);
+        header.resize(GROUP_HEADER_BYTES, 0);
+        GroupBuilder { bytes: header, rows: 0, submissions: Vec::new() }
     }
 
     /// Appends a row record that `write` puts at the end of the bytes it is given; yields where it begins in the
@@ -265,12 +257,6 @@ impl GroupBuilder {
     /// Adds the signature over the rows pushed since the last one.
     pub fn push_submission(&mut self, submission: SignedSubmission) {
         self.submissions.push(submission);
-    }
-
-    /// Drops what was pushed since there were this many bytes and rows.
-    pub fn truncate(&mut self, bytes: usize, rows: u32) {
-        self.bytes.truncate(bytes);
-        self.rows = rows;
     }
 
     /// The finished group.

@@ -101,6 +101,14 @@ pub struct Landing {
 }
 
 impl Landing {
+    /// Bytes of an encoded landing, at most.
+    pub const MAX_BYTES: usize = {
+        let (varint, number, hash) = (10, 2, 32);
+        let reasons = 1 + Reason::ALL.len();
+        let fixed = 1 + varint + varint + 1 + reasons + (1 + varint);
+        fixed + varint + varint + number + number + (1 + hash)
+    };
+
     /// Decodes and checks a landing.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         match bytes.first() {
@@ -140,6 +148,26 @@ pub fn row_hash(previous: &Hash, landing: &[u8], intent: &Hash) -> Hash {
 mod tests {
     use super::*;
     use crate::codec::encode;
+
+    #[test]
+    fn no_landing_is_larger_than_the_largest() {
+        let rows = u32::try_from(limits::SUBMISSION_ROWS).unwrap();
+        let landing = Landing {
+            version: LANDING_VERSION,
+            seq: u64::MAX,
+            landed_at: Micros::MIN,
+            outcome: Outcome::Review,
+            reasons: Reason::ALL.to_vec(),
+            reversibility: Reversibility::Window(Micros::MIN),
+            policy_row: u64::MAX - 1,
+            kill_switch_row: u64::MAX - 1,
+            index: rows - 1,
+            count: rows,
+            rollback: Some(Hash::ZERO),
+        };
+        assert_eq!(landing.check(), Ok(()));
+        assert_eq!(encode(&landing).unwrap().len(), Landing::MAX_BYTES);
+    }
 
     /// Two classes are reserved; who reads version 1 accepts them.
     #[test]

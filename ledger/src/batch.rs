@@ -1,21 +1,23 @@
-//! A batch: submissions decided, encoded and chained into one group, before it is written.
+//! A batch: submissions decided one after the other, before their rows are encoded, hashed and written.
+//!
+//! Deciding needs the state, so it is done by one thread at a time. Whatever can wait until the order of the rows is
+//! settled is left to [`crate::chain`].
 
 use crate::current::{Current, Staged};
 use crate::draft::{Intent, Submission, random_salt};
 use crate::error::{ReadError, SubmitError};
-use crate::log::{Head, Log};
-use crate::lookup::{Entry, HashMap, key_hash};
+use crate::log::Log;
+use crate::lookup::{HashMap, key_hash};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, RollbackOf};
-use counterfoil_format::codec::{CodecError, Cursor, encode_into, within};
+use counterfoil_format::codec::{CodecError, Cursor, within};
 use counterfoil_format::content::Effect;
-use counterfoil_format::group::{GroupBuilder, SEAL_BYTES};
+use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
 use counterfoil_format::intent::{IntentHead, IntentId, Kind, Micros};
-use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
+use counterfoil_format::landing::{Landing, Outcome, Reason, Reversibility};
 use counterfoil_format::limits;
 use counterfoil_format::ops::{Op, decode_ops, encode_ops, encode_skeleton};
-use counterfoil_format::part::{PartTag, Slot};
-use counterfoil_format::row::write_row;
+use counterfoil_format::part::{PartTag, Salt, Slot};
 use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::apply::Applied;
 use counterfoil_rules::governance::{Governance, GovernanceError};
@@ -23,21 +25,7 @@ use counterfoil_rules::land::{Proposal, land};
 use counterfoil_rules::rollback::check_rollback;
 use rand::rngs::StdRng;
 use std::collections::VecDeque;
-
-/// What the ledger says of a row that landed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The row's number.
-    pub seq: u64,
-    /// The row's hash.
-    pub row_hash: Hash,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why.
-    pub reasons: Vec<Reason>,
-    /// When it landed.
-    pub landed_at: Micros,
-}
+use std::ops::Range;
 
 /// What decisions are made from and recorded in.
 pub(crate) struct Ground<'g> {
@@ -46,63 +34,79 @@ pub(crate) struct Ground<'g> {
     pub underway: &'g VecDeque<(u64, HashMap<IntentId, u64>)>,
     pub governance: &'g mut Governance,
     pub current: &'g mut Current,
-    pub tools: &'g mut Tools,
+    /// For the salts of rollbacks.
+    pub random: &'g mut StdRng,
 }
 
-/// Randomness for the salts of rollbacks, and buffers used again for each row.
-pub(crate) struct Tools {
-    random: StdRng,
-    content: Vec<u8>,
-    skeleton: Vec<u8>,
-    landing: Vec<u8>,
-}
-
-impl Tools {
-    pub fn new(random: StdRng) -> Self {
-        Tools { random, content: Vec::new(), skeleton: Vec::new(), landing: Vec::new() }
-    }
-
-    pub fn random(&mut self) -> &mut StdRng {
-        &mut self.random
-    }
+/// How far decisions have gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// How many rows.
+    pub size: u64,
+    /// When the last of them lands.
+    pub landed_at: Micros,
 }
 
 /// A group under construction.
 pub(crate) struct Batch {
-    pub builder: GroupBuilder,
-    /// Where each row goes, counted from the start of the group.
-    pub entries: Vec<Entry>,
-    /// The rows' hashes.
-    pub hashes: Vec<Hash>,
-    /// The end of the log with these rows; the root is still that without them.
-    pub head: Head,
-    /// The end of the log without them.
-    pub before: Head,
+    /// How far decisions had gone before it.
+    pub before: End,
+    /// How far they have gone with it.
+    pub end: End,
+    /// What became of each submission, in the order they were offered.
+    pub decided: Vec<Result<Decided, SubmitError>>,
     ids: HashMap<IntentId, u64>,
+    rows: usize,
+    bytes: usize,
 }
 
-/// What became of a submission that was offered to a batch.
-pub(crate) enum Offer {
-    /// It is in, or it was refused.
-    Answered(Result<Vec<Receipt>, SubmitError>),
-    /// It has no place beside the others; it must be offered to the next batch.
-    Later,
+/// A submission that lands.
+pub(crate) struct Decided {
+    pub submission: Submission,
+    pub landed_at: Micros,
+    /// What was decided of each intent.
+    pub rulings: Vec<Ruling>,
+    /// The rollbacks: of each, its content and then its skeleton.
+    pub rollbacks: Vec<u8>,
+}
+
+/// What was decided of an intent: its landing, but for what follows from its place.
+pub(crate) struct Ruling {
+    pub id: IntentId,
+    pub special: bool,
+    pub outcome: Outcome,
+    pub reasons: Vec<Reason>,
+    pub reversibility: Reversibility,
+    pub policy_row: u64,
+    pub switch_row: u64,
+    pub rollback: Option<Rollback>,
+    /// The hashes of the keys that its ops name.
+    pub keys: Vec<u64>,
+}
+
+/// A rollback, by where it lies in [`Decided::rollbacks`].
+pub(crate) struct Rollback {
+    pub salt: Salt,
+    pub content: Range<usize>,
+    pub skeleton: Range<usize>,
 }
 
 /// What one submission adds, forgotten when one of its intents is refused.
 struct Addition<'c> {
     state: Staged<'c>,
     governance: Option<Governance>,
-    receipts: Vec<Receipt>,
-    head: Head,
+    rulings: Vec<Ruling>,
+    rollbacks: Vec<u8>,
+    /// Bytes of its rows, at most.
+    bytes: usize,
 }
 
-/// One intent of a submission, and when it lands.
+/// One intent of a submission, and the row it is to be.
 struct Candidate<'s> {
     submission: &'s Submission,
     intent: &'s Intent,
     index: usize,
-    now: Micros,
+    seq: u64,
 }
 
 /// The rows that were there before the batch.
@@ -159,10 +163,39 @@ impl<'s> Parts<'s> {
 }
 
 impl Batch {
-    /// An empty group behind the end of the log.
-    pub fn behind(head: Head) -> Self {
-        let (entries, hashes, ids) = (Vec::new(), Vec::new(), HashMap::default());
-        Batch { builder: GroupBuilder::default(), entries, hashes, head, before: head, ids }
+    /// An empty group behind the rows decided so far.
+    pub fn behind(end: End) -> Self {
+        let bytes = GROUP_HEADER_BYTES + SEAL_BYTES;
+        Batch { before: end, end, decided: Vec::new(), ids: HashMap::default(), rows: 0, bytes }
+    }
+
+    /// Row 0, which nothing can be asked about.
+    pub fn genesis(submission: Submission, id: IntentId, landed_at: Micros) -> Self {
+        let ruling = Ruling {
+            id,
+            special: true,
+            outcome: Outcome::Applied,
+            reasons: Vec::new(),
+            reversibility: Reversibility::Exact,
+            policy_row: 0,
+            switch_row: 0,
+            rollback: None,
+            keys: Vec::new(),
+        };
+        let batch = Self::behind(End { size: 0, landed_at });
+        let rulings = vec![ruling];
+        let decided = vec![Ok(Decided { submission, landed_at, rulings, rollbacks: Vec::new() })];
+        Batch { end: End { size: 1, landed_at }, decided, rows: 1, ..batch }
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Bytes of the group, at most.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The ids of the batch's rows, when all submissions are in.
@@ -170,97 +203,97 @@ impl Batch {
         std::mem::take(&mut self.ids)
     }
 
-    /// Adds a submission, whole or not at all.
-    pub fn offer(&mut self, ground: &mut Ground<'_>, submission: &Submission, now: Micros) -> Offer {
+    /// Decides a submission, which lands whole or not at all. It is given back when it has no place beside the others
+    /// and must be offered to the next batch.
+    pub fn offer(
+        &mut self,
+        ground: &mut Ground<'_>,
+        submission: Submission,
+        now: Micros,
+    ) -> Option<Submission> {
         let here = ground.log.ledger_id();
         if submission.ledger_id() != here {
             let signed = submission.ledger_id();
-            return Offer::Answered(Err(SubmitError::OtherLedger { signed, here }));
+            self.decided.push(Err(SubmitError::OtherLedger { signed, here }));
+            return None;
         }
-        if self.builder.rows() as usize + submission.len() > limits::GROUP_ROWS {
-            return Offer::Later;
+        if self.rows + submission.len() > limits::GROUP_ROWS {
+            return Some(submission);
         }
-        let (bytes, rows) = (self.builder.len(), self.builder.rows());
-        let now = now.max(self.head.landed_at);
-        match self.decide(ground, submission, now) {
-            Ok((changes, governance, receipts, head)) => {
-                for (key, (leaf, row)) in changes {
-                    ground.current.set(&key, leaf, row);
-                }
-                if let Some(governance) = governance {
-                    *ground.governance = governance;
-                }
-                self.head = head;
-                self.builder.push_submission(submission.signed());
-                Offer::Answered(Ok(receipts))
+        let landed_at = now.max(self.end.landed_at);
+        match self.decide(ground, &submission) {
+            Ok((bytes, rulings, rollbacks)) => {
+                self.rows += rulings.len();
+                self.bytes += bytes;
+                self.end = End { size: self.end.size + rulings.len() as u64, landed_at };
+                self.decided.push(Ok(Decided { submission, landed_at, rulings, rollbacks }));
+                None
+            }
+            Err(SubmitError::Format { error: CodecError::TooLarge { .. }, .. }) if self.rows > 0 => {
+                Some(submission)
             }
             Err(error) => {
-                self.builder.truncate(bytes, rows);
-                self.hashes.truncate(rows as usize);
-                for entry in self.entries.drain(rows as usize..) {
-                    self.ids.remove(&entry.id);
-                }
-                let too_large =
-                    matches!(error, SubmitError::Format { error: CodecError::TooLarge { .. }, .. });
-                if too_large && rows > 0 { Offer::Later } else { Offer::Answered(Err(error)) }
+                self.decided.push(Err(error));
+                None
             }
         }
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "the pieces of one submission, taken apart by its only caller"
-    )]
+    /// Decides all intents of a submission and takes in what they change, or nothing of it.
     fn decide(
         &mut self,
         ground: &mut Ground<'_>,
         submission: &Submission,
-        now: Micros,
-    ) -> Result<
-        (
-            HashMap<String, (Option<counterfoil_rules::state::Leaf>, u64)>,
-            Option<Governance>,
-            Vec<Receipt>,
-            Head,
-        ),
-        SubmitError,
-    > {
+    ) -> Result<(usize, Vec<Ruling>, Vec<u8>), SubmitError> {
         let mut addition = Addition {
             state: Staged { under: ground.current, changes: HashMap::default() },
             governance: None,
-            receipts: Vec::with_capacity(submission.len()),
-            head: self.head,
+            rulings: Vec::with_capacity(submission.len()),
+            rollbacks: Vec::new(),
+            bytes: SignedSubmission::BYTES,
         };
+        let before = Before { log: ground.log, underway: ground.underway };
+        let mut decided = Ok(());
         for (index, intent) in submission.intents().iter().enumerate() {
-            let candidate = Candidate { submission, intent, index, now };
-            let before = Before { log: ground.log, underway: ground.underway };
-            self.add(&before, ground.governance, ground.tools, &mut addition, &candidate)?;
+            let candidate = Candidate { submission, intent, index, seq: self.end.size + index as u64 };
+            decided = self.add(&before, ground.governance, ground.random, &mut addition, &candidate);
+            if decided.is_err() {
+                break;
+            }
         }
-        let index = submission.len().saturating_sub(1);
-        let tail = SEAL_BYTES + (self.builder.rows() as usize + 1) * SignedSubmission::BYTES;
-        within("a group's body", self.builder.len() + tail, limits::GROUP_BYTES)
-            .map_err(|error| SubmitError::Format { index, error })?;
-        Ok((addition.state.changes, addition.governance, addition.receipts, addition.head))
+        if let Err(error) = decided {
+            for ruling in &addition.rulings {
+                self.ids.remove(&ruling.id);
+            }
+            return Err(error);
+        }
+        let Addition { state: Staged { changes, .. }, governance, rulings, rollbacks, bytes } = addition;
+        for (key, (leaf, row)) in changes {
+            ground.current.set(&key, leaf, row);
+        }
+        if let Some(governance) = governance {
+            *ground.governance = governance;
+        }
+        Ok((bytes, rulings, rollbacks))
     }
 
     fn add(
         &mut self,
         before: &Before<'_>,
         governance: &Governance,
-        tools: &mut Tools,
+        random: &mut StdRng,
         addition: &mut Addition<'_>,
         candidate: &Candidate<'_>,
     ) -> Result<(), SubmitError> {
-        let Candidate { submission, intent, index, now } = *candidate;
+        let Candidate { submission, intent, index, seq } = *candidate;
         let format = |error| SubmitError::Format { index, error };
-        let head_bytes = submission.head(intent);
-        let parts = Parts::of(head_bytes, submission.slots(intent)).map_err(format)?;
-        let proposal = parts.proposal().map_err(format)?;
-        let seq = addition.head.size;
+        let (head, slots) = (submission.head(intent), submission.slots(intent));
+        let proposal = Parts::of(head, slots).and_then(|parts| parts.proposal()).map_err(format)?;
+        let id = proposal.head.id;
         let governing = addition.governance.as_ref().unwrap_or(governance);
-        let landed_as = match self.ids.get(&proposal.head.id) {
+        let landed_as = match self.ids.get(&id) {
             Some(row) => Some(*row),
-            None => before.find_id(&proposal.head.id)?,
+            None => before.find_id(&id)?,
         };
         let verdict = land(&addition.state, governing, &proposal, seq, landed_as)
             .map_err(|error| SubmitError::Read(ReadError::Index(error)))?
@@ -268,50 +301,53 @@ impl Batch {
         if let Some(Body::Rollback(rollback)) = &proposal.body {
             check_target(before.log, rollback, &proposal.ops, index)?;
         }
-        let rollback = encode_rollback(verdict.applied.as_ref(), tools).map_err(format)?;
-        let landing = Landing {
-            version: LANDING_VERSION,
-            seq,
-            landed_at: now,
-            outcome: verdict.outcome,
-            reasons: verdict.reasons,
-            reversibility: verdict.reversibility,
-            policy_row: governing.policy_row,
-            kill_switch_row: governing.switch_row,
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            count: u32::try_from(submission.len()).unwrap_or(u32::MAX),
-            rollback: rollback.map(|(_, commitment)| commitment),
-        };
-        tools.landing.clear();
-        encode_into(&landing, &mut tools.landing).map_err(format)?;
-        let hash = row_hash(&addition.head.row_hash, &tools.landing, &intent.hash);
-        let rollback = rollback.map(|(salt, _)| Slot::Open { salt, bytes: &tools.content });
-        let slots = parts.slots.iter().flatten().copied().chain(rollback);
-        let write = |out: &mut Vec<u8>| write_row(&tools.landing, head_bytes, slots, &hash, out);
-        let offset = self.builder.push_row(write).map_err(format)? as u64;
+        let (policy_row, switch_row) = (governing.policy_row, governing.switch_row);
+        let rollback = encode_rollback(verdict.applied.as_ref(), random, &mut addition.rollbacks);
+        let rollback = rollback.map_err(format)?;
+        let authored = head.len() + slots.len();
+        addition.bytes += self.measure(addition, authored, rollback.as_ref()).map_err(format)?;
 
-        if landing.outcome == Outcome::Applied
+        if verdict.outcome == Outcome::Applied
             && let Some(body) = &proposal.body
         {
             let governing = addition.governance.get_or_insert_with(|| governance.clone());
             let refused = |error: GovernanceError| SubmitError::Refused { index, refusal: error.into() };
             governing.take_in(body, seq).map_err(refused)?;
         }
-        if landing.outcome == Outcome::Applied
+        if verdict.outcome == Outcome::Applied
             && let Some(applied) = verdict.applied
         {
             let changes = applied.into_changes().map(|(key, leaf)| (key.into_owned(), (leaf, seq)));
             addition.state.changes.extend(changes);
         }
-        let keys = proposal.ops.iter().map(|op| key_hash(&op.state_key())).collect();
-        let special = proposal.head.kind != Kind::Decision;
-        self.entries.push(Entry { offset, id: proposal.head.id, special, keys });
-        self.ids.insert(proposal.head.id, seq);
-        self.hashes.push(hash);
-        addition.head = Head { size: seq + 1, row_hash: hash, landed_at: now, ..addition.head };
-        let Landing { outcome, reasons, .. } = landing;
-        addition.receipts.push(Receipt { seq, row_hash: hash, outcome, reasons, landed_at: now });
+        self.ids.insert(id, seq);
+        addition.rulings.push(Ruling {
+            id,
+            special: proposal.head.kind != Kind::Decision,
+            outcome: verdict.outcome,
+            reasons: verdict.reasons,
+            reversibility: verdict.reversibility,
+            policy_row,
+            switch_row,
+            rollback,
+            keys: proposal.ops.iter().map(|op| key_hash(&op.state_key())).collect(),
+        });
         Ok(())
+    }
+
+    /// Bytes of a row in the group, at most; an error when the row, or the group with it, would be too large.
+    fn measure(
+        &self,
+        addition: &Addition<'_>,
+        authored: usize,
+        rollback: Option<&Rollback>,
+    ) -> Result<usize, CodecError> {
+        const LENGTH: usize = 5;
+        let slot = rollback.map_or(0, |rollback| 1 + rollback.salt.len() + LENGTH + rollback.content.len());
+        let row = LENGTH + Landing::MAX_BYTES + LENGTH + authored + slot + size_of::<Hash>();
+        within("a row", row, limits::ROW_BYTES)?;
+        within("a group's body", self.bytes + addition.bytes + row, limits::GROUP_BYTES)?;
+        Ok(4 + row)
     }
 }
 
@@ -323,19 +359,19 @@ fn check_target(log: &Log, rollback: &RollbackOf, ops: &[Op<'_>], index: usize) 
         .map_err(|fault| SubmitError::Rollback { index, reason: fault.to_string() })
 }
 
-/// Encodes the inverse of what a row does into `tools.content`; yields its salt and commitment.
+/// Appends the inverse of what a row does, and its skeleton.
 fn encode_rollback(
     applied: Option<&Applied<'_>>,
-    tools: &mut Tools,
-) -> Result<Option<([u8; 16], Hash)>, CodecError> {
+    random: &mut StdRng,
+    out: &mut Vec<u8>,
+) -> Result<Option<Rollback>, CodecError> {
     let Some(applied) = applied else { return Ok(None) };
     let inverse = applied.inverse();
     within("operations of the rollback", inverse.len(), limits::OPS)?;
-    tools.content.clear();
-    tools.skeleton.clear();
-    encode_ops(&inverse, &mut tools.content);
-    encode_skeleton(&applied.closed_inverse(), &mut tools.skeleton);
-    within("a rollback", tools.content.len(), limits::PART_BYTES)?;
-    let salt = random_salt(&mut tools.random);
-    Ok(Some((salt, PartTag::Rollback.commit(&salt, &tools.skeleton))))
+    let start = out.len();
+    encode_ops(&inverse, out);
+    let content = start..out.len();
+    within("a rollback", content.len(), limits::PART_BYTES)?;
+    encode_skeleton(&applied.closed_inverse(), out);
+    Ok(Some(Rollback { salt: random_salt(random), skeleton: content.end..out.len(), content }))
 }

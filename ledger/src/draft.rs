@@ -175,11 +175,19 @@ impl Submission {
         self.bytes.get(intent.slots.clone()).unwrap_or_default()
     }
 
-    /// Appends the record of an intent that has no rollback.
-    pub(crate) fn write_row(&self, intent: &Intent, landing: &[u8], row_hash: &Hash, out: &mut Vec<u8>) {
+    /// Appends the record of an intent that has landed.
+    pub(crate) fn write_row(
+        &self,
+        intent: &Intent,
+        landing: &[u8],
+        rollback: Option<Slot<'_>>,
+        row_hash: &Hash,
+        out: &mut Vec<u8>,
+    ) {
         put_bytes(landing, out);
         put_bytes(self.head(intent), out);
         out.extend_from_slice(self.slots(intent));
+        rollback.iter().for_each(|slot| slot.write(out));
         out.extend_from_slice(&row_hash.0);
     }
 }

@@ -1,6 +1,7 @@
 //! The ledger: one writer's handle on a directory.
 
-use crate::batch::{Receipt, Tools};
+use crate::batch::Batch;
+use crate::chain::{Chain, Receipt};
 use crate::draft::{Draft, DraftError, Submission, SubmissionBuilder, random_salt};
 use crate::error::{CreateError, FileError, OpenError, ReadError, SubmitError};
 use crate::index::{Held, SledIndex, StateIndex};
@@ -14,10 +15,10 @@ use crate::secret::Signer;
 use crate::writer::{Writer, create_segment};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, PolicyBody};
+use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::SegmentHeader;
-use counterfoil_format::group::{GroupBuilder, Seal};
+use counterfoil_format::group::Seal;
 use counterfoil_format::intent::{IntentId, Micros};
-use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reversibility, row_hash};
 use counterfoil_format::merkle::{root, row_leaf};
 use counterfoil_format::note::checkpoint_text;
 use counterfoil_rules::governance::Governance;
@@ -71,7 +72,7 @@ impl Ledger {
         builder.push(&Draft::with_body(id, Body::Genesis(genesis), now()))?;
         let ledger_id = builder.only_hash().unwrap_or_default();
         let submission = builder.sign(ledger_id)?;
-        let group = first_group(&submission, origin, &salt, &*seal_key)
+        let group = first_group(submission, id, origin, &salt, &*seal_key)
             .map_err(|error| DraftError::Format { index: 0, error })?;
 
         let layout = Layout::of(dir);
@@ -106,8 +107,8 @@ impl Ledger {
         let current = open_current(&log, index, &mut notices)?;
         let writer = Writer::new(log.clone(), seal_key, tree);
         let salts = |_| OpenError::Governance { row: 0, reason: "no randomness from the system".into() };
-        let tools = Tools::new(random().map_err(salts)?);
-        let commit = Pipeline::new(log, governance, current, tools, writer, notices);
+        let random = random().map_err(salts)?;
+        let commit = Pipeline::new(log, governance, current, random, writer, notices);
         Ok(Ledger { queue: Queue::default(), commit, _lock: lock })
     }
 
@@ -154,34 +155,14 @@ impl Ledger {
 
 /// The group of row 0.
 fn first_group(
-    submission: &Submission,
+    submission: Submission,
+    id: IntentId,
     origin: &str,
     salt: &[u8; 16],
     seal_key: &dyn Signer,
-) -> Result<Vec<u8>, counterfoil_format::codec::CodecError> {
-    let landing = Landing {
-        version: LANDING_VERSION,
-        seq: 0,
-        landed_at: now(),
-        outcome: Outcome::Applied,
-        reasons: Vec::new(),
-        reversibility: Reversibility::Exact,
-        policy_row: 0,
-        kill_switch_row: 0,
-        index: 0,
-        count: 1,
-        rollback: None,
-    };
-    let landing = counterfoil_format::codec::encode(&landing)?;
-    let mut builder = GroupBuilder::default();
-    let mut leaves = Vec::new();
-    for intent in submission.intents() {
-        let hash = row_hash(&Hash::ZERO, &landing, &intent.hash);
-        leaves.push(row_leaf(&hash));
-        builder.push_row(|out| submission.write_row(intent, &landing, &hash, out))?;
-    }
-    builder.push_submission(submission.signed());
-    let root = root(leaves);
+) -> Result<Vec<u8>, CodecError> {
+    let chain = Chain::of(Batch::genesis(submission, id, now()), Hash::ZERO)?;
+    let root = root(chain.hashes().map(row_leaf));
     let signature = seal_key.sign(checkpoint_text(origin, 1, &root).as_bytes());
-    builder.finish(0, 0, &Hash::ZERO, salt, &Seal { root, signature })
+    chain.builder.finish(0, 0, &Hash::ZERO, salt, &Seal { root, signature })
 }

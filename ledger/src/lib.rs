@@ -52,6 +52,7 @@
 //! ```
 
 mod batch;
+mod chain;
 mod current;
 mod draft;
 mod error;
@@ -72,7 +73,7 @@ mod side;
 mod tiles;
 mod writer;
 
-pub use batch::Receipt;
+pub use chain::Receipt;
 pub use draft::{Draft, DraftError, DraftOp, Submission, SubmissionBuilder};
 pub use error::{CreateError, Damage, FileError, OpenError, ReadError, SubmitError};
 pub use index::Held;

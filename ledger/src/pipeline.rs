@@ -4,13 +4,13 @@
 //! written in the order they were decided. Rows that are decided and not yet durable are seen by the next decisions
 //! alone: when writing them fails, nothing more is accepted.
 
-use crate::batch::{Batch, Ground, Offer, Tools};
+use crate::batch::{Batch, End, Ground};
 use crate::current::Current;
 use crate::draft::{Submission, random_salt};
 use crate::error::{FileError, ReadError};
 use crate::index::{Held, Watermark};
 use crate::ledger::now;
-use crate::log::{Head, Log};
+use crate::log::Log;
 use crate::lookup::HashMap;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
@@ -18,6 +18,7 @@ use crate::tiles::Tiles;
 use crate::writer::Writer;
 use counterfoil_format::intent::IntentId;
 use counterfoil_rules::governance::Governance;
+use rand::rngs::StdRng;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,9 +26,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 struct Decider {
     governance: Governance,
     current: Current,
-    tools: Tools,
-    /// The end of the log with the rows that are decided; its root may be older.
-    head: Head,
+    random: StdRng,
+    /// How far decisions have gone, which may be further than what is durable.
+    end: End,
     /// The ids of rows that were decided and may not be durable yet, by the group they are in.
     underway: VecDeque<(u64, HashMap<IntentId, u64>)>,
 }
@@ -40,9 +41,10 @@ pub(crate) struct Pipeline {
     notices: Mutex<Vec<String>>,
 }
 
-/// A group that is decided, with the right to be written next; `None` when it has no rows.
+/// A group that is decided, with the right to be written next.
 pub(crate) struct Decided<'p> {
-    group: Option<(MutexGuard<'p, Writer>, Batch)>,
+    writer: MutexGuard<'p, Writer>,
+    batch: Batch,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,12 +56,13 @@ impl Pipeline {
         log: Arc<Log>,
         governance: Governance,
         current: Current,
-        tools: Tools,
+        random: StdRng,
         writer: Writer,
         notices: Vec<String>,
     ) -> Self {
         let (head, underway) = (log.head(), VecDeque::new());
-        let decider = Mutex::new(Decider { governance, current, tools, head, underway });
+        let end = End { size: head.size, landed_at: head.landed_at };
+        let decider = Mutex::new(Decider { governance, current, random, end, underway });
         Pipeline { log, decider, writer: Mutex::new(writer), notices: Mutex::new(notices) }
     }
 
@@ -103,7 +106,7 @@ impl Pipeline {
             return Ok(());
         }
         drop(lock(&self.writer));
-        if self.log.head().size != decider.head.size {
+        if self.log.head().size != decider.end.size {
             // The write that was waited for has failed, and said so to its callers.
             return Err("an earlier write failed".to_owned());
         }
@@ -128,36 +131,30 @@ impl Decider {
 impl Commit for Pipeline {
     type Decided<'p> = Decided<'p>;
 
-    fn decide(&self, submissions: &[Submission]) -> Result<(Vec<Answer>, Decided<'_>), String> {
+    fn decide(&self, submissions: &mut VecDeque<Submission>) -> Result<Decided<'_>, String> {
         let mut decider = lock(&self.decider);
         self.hand_over(&mut decider)?;
         decider.settle(self.log.head().size);
-        let Decider { governance, current, tools, head, underway } = &mut *decider;
-        let mut batch = Batch::behind(*head);
-        let mut answers = Vec::with_capacity(submissions.len());
-        for submission in submissions {
-            let ground = &mut Ground { log: &self.log, underway, governance, current, tools };
-            match batch.offer(ground, submission, now()) {
-                Offer::Answered(answer) => answers.push(answer),
-                Offer::Later => break,
+        let Decider { governance, current, random, end, underway } = &mut *decider;
+        let mut batch = Batch::behind(*end);
+        while let Some(submission) = submissions.pop_front() {
+            let ground = &mut Ground { log: &self.log, underway, governance, current, random };
+            if let Some(later) = batch.offer(ground, submission, now()) {
+                submissions.push_front(later);
+                break;
             }
         }
-        if batch.builder.is_empty() {
-            return Ok((answers, Decided { group: None }));
-        }
-        *head = batch.head;
-        underway.push_back((batch.head.size, batch.take_ids()));
-        let salt = random_salt(tools.random());
+        *end = batch.end;
+        underway.push_back((batch.end.size, batch.take_ids()));
+        let salt = random_salt(random);
         let mut writer = lock(&self.writer);
         writer.prepare(governance.policy.segment_bytes, salt);
         drop(decider);
-        Ok((answers, Decided { group: Some((writer, batch)) }))
+        Ok(Decided { writer, batch })
     }
 
-    fn write(&self, decided: Decided<'_>) -> Result<(), String> {
-        match decided.group {
-            Some((mut writer, batch)) => writer.write(batch).map_err(|error| error.to_string()),
-            None => Ok(()),
-        }
+    fn write(&self, decided: Decided<'_>) -> Result<Vec<Answer>, String> {
+        let Decided { mut writer, batch } = decided;
+        writer.write(batch).map_err(|error| error.to_string())
     }
 }

@@ -1,11 +1,11 @@
 //! Group commit: callers queue up; one of them at a time leads, and lands what has queued as one group with one sync.
 //!
-//! A group goes through two stages. It is decided first: outcomes, rollbacks, hashes. Then it is written and synced.
+//! A group goes through two stages. It is decided first: outcomes and rollbacks. Then it is chained, written and synced.
 //! The lead is handed on between the two, so the next group is decided while this one is on its way to the disk.
 //! Groups are written in the order they were decided. Each caller waits for its own rows to be durable, and for
 //! nothing else; when a caller dies while it leads, the ledger accepts nothing more.
 
-use crate::batch::Receipt;
+use crate::chain::Receipt;
 use crate::draft::Submission;
 use crate::error::SubmitError;
 use std::collections::{HashMap, VecDeque};
@@ -21,11 +21,11 @@ pub(crate) trait Commit {
     where
         Self: 'c;
 
-    /// Decides as many of the submissions as have a place in one group, from the first on, at least one.
-    fn decide(&self, submissions: &[Submission]) -> Result<(Vec<Answer>, Self::Decided<'_>), String>;
+    /// Takes as many of the submissions as have a place in one group, from the first on, at least one, and decides them.
+    fn decide(&self, submissions: &mut VecDeque<Submission>) -> Result<Self::Decided<'_>, String>;
 
-    /// Writes and syncs what was decided, and lets readers see it.
-    fn write(&self, decided: Self::Decided<'_>) -> Result<(), String>;
+    /// Writes and syncs what was decided, and lets readers see it. Yields the answer to each submission that was taken.
+    fn write(&self, decided: Self::Decided<'_>) -> Result<Vec<Answer>, String>;
 }
 
 /// Submissions that a leader takes at once.
@@ -85,17 +85,14 @@ impl Queue {
 
     /// Commits what was taken. However it ends, the lead is given back and everybody is woken.
     fn lead<C: Commit>(&self, taken: Vec<(u64, Submission)>, commit: &C) {
-        let (tickets, submissions): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+        let (tickets, mut submissions): (Vec<_>, VecDeque<_>) = taken.into_iter().unzip();
         let mut lead = Lead { queue: self, tickets, leading: true, ended: false };
-        match commit.decide(&submissions) {
-            Ok((answers, decided)) => {
-                let rest = submissions.into_iter().skip(answers.len()).collect();
-                lead.hand_on(answers.len(), rest);
-                match commit.write(decided) {
-                    Ok(()) => lead.answer(answers),
-                    Err(reason) => lead.fail(&reason),
-                }
-            }
+        let written = commit.decide(&mut submissions).and_then(|decided| {
+            lead.hand_on(submissions);
+            commit.write(decided)
+        });
+        match written {
+            Ok(answers) => lead.answer(answers),
             Err(reason) => lead.fail(&reason),
         }
     }
@@ -124,7 +121,8 @@ struct Lead<'q> {
 
 impl Lead<'_> {
     /// Lets the next caller lead. What found no place in the group waits in front again.
-    fn hand_on(&mut self, placed: usize, rest: Vec<Submission>) {
+    fn hand_on(&mut self, rest: VecDeque<Submission>) {
+        let placed = self.tickets.len().saturating_sub(rest.len());
         let mut state = self.queue.lock();
         let again = self.tickets.drain(placed..).zip(rest);
         again.rev().for_each(|waiting| state.waiting.push_front(waiting));

@@ -4,10 +4,12 @@
 //! the caller must not use the writer again; it never syncs twice and never seals the same rows twice.
 
 use crate::batch::Batch;
+use crate::chain::Chain;
 use crate::error::FileError;
 use crate::layout::{Layout, replace, sync_dir};
 use crate::log::{Head, Log};
 use crate::lookup::Entry;
+use crate::queue::Answer;
 use crate::secret::Signer;
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
@@ -75,21 +77,25 @@ impl Writer {
         (self.segment_bytes, self.next_salt) = (segment_bytes, next_salt);
     }
 
-    /// Makes a batch durable, and lets readers see it.
-    pub fn write(&mut self, batch: Batch) -> Result<(), WriteError> {
+    /// Makes a batch durable, lets readers see it, and yields what to tell those who submitted it.
+    pub fn write(&mut self, batch: Batch) -> Result<Vec<Answer>, WriteError> {
         let before = self.log.head();
-        if batch.before.size != before.size || batch.before.row_hash != before.row_hash {
+        if batch.before.size != before.size {
             // Only a write that failed leaves such a gap; what was decided behind it must never be written.
             return Err(WriteError::Gap);
         }
+        let chain = Chain::of(batch, before.row_hash)?;
+        if chain.entries.is_empty() {
+            return Ok(chain.answers);
+        }
         self.roll_if_full()?;
-        batch.hashes.iter().for_each(|hash| self.tree.push(row_leaf(hash)));
+        chain.hashes().for_each(|hash| self.tree.push(row_leaf(hash)));
         let root = self.tree.root().unwrap_or_default();
-        let head = Head { root, ..batch.head };
+        let Chain { builder, entries, answers, row_hash, end, .. } = chain;
+        let head = Head { size: end.size, root, row_hash, landed_at: end.landed_at };
         let text = checkpoint_text(self.log.origin(), head.size, &root);
         let seal = Seal { root, signature: self.seal_key.sign(text.as_bytes()) };
-        let bytes =
-            batch.builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
+        let bytes = builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
         let path = self.log.layout().segment(self.header.first_seq);
         self.file.write_all_at(&bytes, self.end).map_err(FileError::at(&path))?;
         self.file.sync_data().map_err(FileError::at(&path))?;
@@ -97,12 +103,12 @@ impl Writer {
         let offset = self.end;
         self.end += bytes.len() as u64;
         let place = |entry: Entry| Entry { offset: offset + entry.offset, ..entry };
-        self.log.publish(offset, self.end, batch.entries.into_iter().map(place).collect(), head);
+        self.log.publish(offset, self.end, entries.into_iter().map(place).collect(), head);
         self.newest = Some(seal.signature);
         if self.written_out.is_none_or(|then| then.elapsed() >= CHECKPOINT_EVERY) {
             self.write_checkpoint()?;
         }
-        Ok(())
+        Ok(answers)
     }
 
     /// Replaces the checkpoint file by the newest seal, when there is a newer one.
