@@ -49,8 +49,6 @@ pub(crate) struct End {
 
 /// A group under construction.
 pub(crate) struct Batch {
-    /// How far decisions had gone before it.
-    pub before: End,
     /// How far they have gone with it.
     pub end: End,
     /// What became of each submission, in the order they were offered.
@@ -166,7 +164,7 @@ impl Batch {
     /// An empty group behind the rows decided so far.
     pub fn behind(end: End) -> Self {
         let bytes = GROUP_HEADER_BYTES + SEAL_BYTES;
-        Batch { before: end, end, decided: Vec::new(), ids: HashMap::default(), rows: 0, bytes }
+        Batch { end, decided: Vec::new(), ids: HashMap::default(), rows: 0, bytes }
     }
 
     /// Row 0, which nothing can be asked about.

@@ -1,14 +1,20 @@
-//! The rows of a batch: encoded, hashed and chained into a group.
+//! The chain: rows of decided batches, encoded, hashed, chained to the row before, and sealed.
 
-use crate::batch::{Batch, Decided, End, Rollback};
-use crate::error::SubmitError;
+use crate::batch::{Batch, Decided, Rollback};
+use crate::log::Head;
 use crate::lookup::Entry;
+use crate::queue::Answer;
+use crate::secret::Signer;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::{CodecError, encode_into};
-use counterfoil_format::group::GroupBuilder;
+use counterfoil_format::group::{GroupBuilder, Seal};
 use counterfoil_format::intent::Micros;
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
+use counterfoil_format::merkle::{CompactRange, row_leaf};
+use counterfoil_format::note::checkpoint_text;
 use counterfoil_format::part::{PartTag, Slot};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What the ledger says of a row that landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,49 +31,69 @@ pub struct Receipt {
     pub landed_at: Micros,
 }
 
-/// A group whose rows are encoded; its seal is missing.
+/// The chain, as far as rows are sealed. It may be ahead of what is durable.
 pub(crate) struct Chain {
-    pub builder: GroupBuilder,
-    /// Where each row goes, counted from the start of the group.
-    pub entries: Vec<Entry>,
-    /// What to tell those who submitted, once the group is durable.
-    pub answers: Vec<Result<Vec<Receipt>, SubmitError>>,
-    /// The last row's hash.
-    pub row_hash: Hash,
-    pub end: End,
-    next: u64,
+    origin: String,
+    seal_key: Arc<dyn Signer>,
+    row_hash: Hash,
+    tree: CompactRange,
     landing: Vec<u8>,
 }
 
+/// A batch whose rows are chained and sealed.
+pub(crate) struct Group {
+    pub builder: GroupBuilder,
+    /// Where each row goes, counted from the start of the group.
+    pub entries: Vec<Entry>,
+    /// The tree without the group.
+    pub before: CompactRange,
+    /// The end of the log with it.
+    pub head: Head,
+    pub seal: Seal,
+}
+
 impl Chain {
-    /// Chains the rows of a batch to the row before them.
-    pub fn of(batch: Batch, previous: Hash) -> Result<Self, CodecError> {
-        let mut chain = Chain {
-            builder: GroupBuilder::with_capacity(batch.bytes()),
-            entries: Vec::with_capacity(batch.rows()),
-            answers: Vec::with_capacity(batch.decided.len()),
-            row_hash: previous,
-            end: batch.end,
-            next: batch.before.size,
-            landing: Vec::new(),
-        };
+    /// Goes on behind the row with this hash, the last one in the tree.
+    pub fn behind(origin: &str, row_hash: Hash, tree: CompactRange, seal_key: Arc<dyn Signer>) -> Self {
+        Chain { origin: origin.to_owned(), seal_key, row_hash, tree, landing: Vec::new() }
+    }
+
+    /// How many rows.
+    pub fn size(&self) -> u64 {
+        self.tree.end()
+    }
+
+    /// Chains and seals a batch. There is no group when none of its submissions lands. The answers are what to tell
+    /// those who submitted, once the group is durable.
+    pub fn extend(&mut self, batch: Batch) -> Result<(Option<Group>, Vec<Answer>), CodecError> {
+        let before = self.tree.clone();
+        let mut builder = GroupBuilder::with_capacity(batch.bytes());
+        let mut entries = Vec::with_capacity(batch.rows());
+        let landed_at = batch.end.landed_at;
+        let mut answers = Vec::with_capacity(batch.decided.len());
         for decided in batch.decided {
             let answer = match decided {
-                Ok(decided) => Ok(chain.push(decided)?),
+                Ok(decided) => Ok(self.push(decided, &mut builder, &mut entries)?),
                 Err(error) => Err(error),
             };
-            chain.answers.push(answer);
+            answers.push(answer);
         }
-        Ok(chain)
+        if entries.is_empty() {
+            return Ok((None, answers));
+        }
+        let root = self.tree.root().unwrap_or_default();
+        let text = checkpoint_text(&self.origin, self.size(), &root);
+        let seal = Seal { root, signature: self.seal_key.sign(text.as_bytes()) };
+        let head = Head { size: self.size(), root, row_hash: self.row_hash, landed_at };
+        Ok((Some(Group { builder, entries, before, head, seal }), answers))
     }
 
-    /// The hashes of the rows.
-    pub fn hashes(&self) -> impl Iterator<Item = &Hash> {
-        let receipts = self.answers.iter().filter_map(|answer| answer.as_ref().ok());
-        receipts.flatten().map(|receipt| &receipt.row_hash)
-    }
-
-    fn push(&mut self, decided: Decided) -> Result<Vec<Receipt>, CodecError> {
+    fn push(
+        &mut self,
+        decided: Decided,
+        builder: &mut GroupBuilder,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Vec<Receipt>, CodecError> {
         let Decided { submission, landed_at, rulings, rollbacks } = decided;
         let mut receipts = Vec::with_capacity(rulings.len());
         let count = u32::try_from(rulings.len()).unwrap_or(u32::MAX);
@@ -75,7 +101,7 @@ impl Chain {
             let rollback = ruling.rollback.as_ref().map(|rollback| open(rollback, &rollbacks));
             let landing = Landing {
                 version: LANDING_VERSION,
-                seq: self.next,
+                seq: self.size(),
                 landed_at,
                 outcome: ruling.outcome,
                 reasons: ruling.reasons,
@@ -92,21 +118,21 @@ impl Chain {
             let slot = rollback.map(|(slot, _)| slot);
             let write =
                 |out: &mut Vec<u8>| submission.write_row(intent, &self.landing, slot, &self.row_hash, out);
-            let offset = self.builder.push_row(write)? as u64;
+            let offset = builder.push_row(write)? as u64;
+            self.tree.push(row_leaf(&self.row_hash));
             let (id, special, keys) = (ruling.id, ruling.special, ruling.keys);
-            self.entries.push(Entry { offset, id, special, keys });
+            entries.push(Entry { offset, id, special, keys });
             let Landing { seq, outcome, reasons, .. } = landing;
             receipts.push(Receipt { seq, row_hash: self.row_hash, outcome, reasons, landed_at });
-            self.next += 1;
         }
-        self.builder.push_submission(submission.signed());
+        builder.push_submission(submission.signed());
         Ok(receipts)
     }
 }
 
 /// The slot of a rollback, and its commitment.
 fn open<'r>(rollback: &Rollback, bytes: &'r [u8]) -> (Slot<'r>, Hash) {
-    let part = |range: &std::ops::Range<usize>| bytes.get(range.clone()).unwrap_or_default();
+    let part = |range: &Range<usize>| bytes.get(range.clone()).unwrap_or_default();
     let slot = Slot::Open { salt: rollback.salt, bytes: part(&rollback.content) };
     (slot, PartTag::Rollback.commit(&rollback.salt, part(&rollback.skeleton)))
 }

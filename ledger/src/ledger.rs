@@ -1,7 +1,7 @@
 //! The ledger: one writer's handle on a directory.
 
 use crate::batch::Batch;
-use crate::chain::{Chain, Receipt};
+use crate::chain::{Chain, Group, Receipt};
 use crate::draft::{Draft, DraftError, Submission, SubmissionBuilder, random_salt};
 use crate::error::{CreateError, FileError, OpenError, ReadError, SubmitError};
 use crate::index::{Held, SledIndex, StateIndex};
@@ -17,10 +17,9 @@ use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, PolicyBody};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::SegmentHeader;
-use counterfoil_format::group::Seal;
 use counterfoil_format::intent::{IntentId, Micros};
-use counterfoil_format::merkle::{root, row_leaf};
-use counterfoil_format::note::checkpoint_text;
+use counterfoil_format::merkle::CompactRange;
+use counterfoil_format::note::VerifierKey;
 use counterfoil_rules::governance::Governance;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
@@ -72,7 +71,7 @@ impl Ledger {
         builder.push(&Draft::with_body(id, Body::Genesis(genesis), now()))?;
         let ledger_id = builder.only_hash().unwrap_or_default();
         let submission = builder.sign(ledger_id)?;
-        let group = first_group(submission, id, origin, &salt, &*seal_key)
+        let group = first_group(submission, id, origin, &salt, seal_key.clone())
             .map_err(|error| DraftError::Format { index: 0, error })?;
 
         let layout = Layout::of(dir);
@@ -105,10 +104,12 @@ impl Ledger {
             return Err(OpenError::WrongLedgerKey);
         }
         let current = open_current(&log, index, &mut notices)?;
-        let writer = Writer::new(log.clone(), seal_key, tree);
+        let verifier_key = VerifierKey { name: log.origin().to_owned(), key: seal_key.public().clone() };
+        let chain = Chain::behind(log.origin(), log.head().row_hash, tree, seal_key);
+        let writer = Writer::new(log.clone(), verifier_key);
         let salts = |_| OpenError::Governance { row: 0, reason: "no randomness from the system".into() };
         let random = random().map_err(salts)?;
-        let commit = Pipeline::new(log, governance, current, random, writer, notices);
+        let commit = Pipeline::new(log, governance, current, random, chain, writer, notices);
         Ok(Ledger { queue: Queue::default(), commit, _lock: lock })
     }
 
@@ -159,10 +160,12 @@ fn first_group(
     id: IntentId,
     origin: &str,
     salt: &[u8; 16],
-    seal_key: &dyn Signer,
+    seal_key: Arc<dyn Signer>,
 ) -> Result<Vec<u8>, CodecError> {
-    let chain = Chain::of(Batch::genesis(submission, id, now()), Hash::ZERO)?;
-    let root = root(chain.hashes().map(row_leaf));
-    let signature = seal_key.sign(checkpoint_text(origin, 1, &root).as_bytes());
-    chain.builder.finish(0, 0, &Hash::ZERO, salt, &Seal { root, signature })
+    let mut chain = Chain::behind(origin, Hash::ZERO, CompactRange::starting_at(0), seal_key);
+    let (group, _) = chain.extend(Batch::genesis(submission, id, now()))?;
+    match group {
+        Some(Group { builder, seal, .. }) => builder.finish(0, 0, &Hash::ZERO, salt, &seal),
+        None => Err(CodecError::Empty("a submission")),
+    }
 }

@@ -1,10 +1,11 @@
-//! The two stages of a group: deciding it, and writing it.
+//! The stages of a group: deciding it, chaining and sealing it, writing it.
 //!
-//! Each stage has a lock of its own. The lock of the second is taken before that of the first is given up, so groups are
-//! written in the order they were decided. Rows that are decided and not yet durable are seen by the next decisions
-//! alone: when writing them fails, nothing more is accepted.
+//! Each stage has a lock of its own. The lock of the next is taken before one's own is given up, so groups are written
+//! in the order they were decided. Rows that are decided and not yet durable are seen by the next decisions alone: when
+//! writing them fails, nothing more is accepted.
 
 use crate::batch::{Batch, End, Ground};
+use crate::chain::Chain;
 use crate::current::Current;
 use crate::draft::{Submission, random_salt};
 use crate::error::{FileError, ReadError};
@@ -15,7 +16,7 @@ use crate::lookup::HashMap;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
 use crate::tiles::Tiles;
-use crate::writer::Writer;
+use crate::writer::{Rotation, Writer};
 use counterfoil_format::intent::IntentId;
 use counterfoil_rules::governance::Governance;
 use rand::rngs::StdRng;
@@ -33,18 +34,20 @@ struct Decider {
     underway: VecDeque<(u64, HashMap<IntentId, u64>)>,
 }
 
-/// Both stages.
+/// The stages.
 pub(crate) struct Pipeline {
     log: Arc<Log>,
     decider: Mutex<Decider>,
+    chain: Mutex<Chain>,
     writer: Mutex<Writer>,
     notices: Mutex<Vec<String>>,
 }
 
-/// A group that is decided, with the right to be written next.
+/// A batch that is decided, with the right to be chained next.
 pub(crate) struct Decided<'p> {
-    writer: MutexGuard<'p, Writer>,
+    chain: MutexGuard<'p, Chain>,
     batch: Batch,
+    rotation: Rotation,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -57,13 +60,15 @@ impl Pipeline {
         governance: Governance,
         current: Current,
         random: StdRng,
+        chain: Chain,
         writer: Writer,
         notices: Vec<String>,
     ) -> Self {
         let (head, underway) = (log.head(), VecDeque::new());
         let end = End { size: head.size, landed_at: head.landed_at };
         let decider = Mutex::new(Decider { governance, current, random, end, underway });
-        Pipeline { log, decider, writer: Mutex::new(writer), notices: Mutex::new(notices) }
+        let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
+        Pipeline { log, decider, chain, writer, notices: Mutex::new(notices) }
     }
 
     pub fn log(&self) -> &Arc<Log> {
@@ -81,22 +86,28 @@ impl Pipeline {
     /// What a key holds by durable rows: nothing new is decided and nothing is underway while it is looked up.
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
         let decider = lock(&self.decider);
-        let _written = lock(&self.writer);
+        self.wait();
         decider.current.held(key).map_err(ReadError::Index)
     }
 
     /// Writes out the state, the tiles and the checkpoint. The first two are rebuilt when this fails.
     pub fn finish(self) -> Result<(), FileError> {
         let mut decider = lock(&self.decider);
-        let mut writer = lock(&self.writer);
+        self.wait();
         let _ = decider.current.flush(self.watermark());
         let _ = Tiles::of(&self.log).catch_up();
-        writer.write_checkpoint()
+        lock(&self.writer).write_checkpoint()
     }
 
     fn watermark(&self) -> Watermark {
         let head = self.log.head();
         Watermark { rows: head.size, last_hash: head.row_hash }
+    }
+
+    /// Waits until nothing is underway. The caller holds the decider, so nothing comes after it.
+    fn wait(&self) {
+        let _chained = lock(&self.chain);
+        let _written = lock(&self.writer);
     }
 
     /// Hands the state over to its index when it is time. The index may hold durable rows alone, so what is underway is
@@ -105,7 +116,7 @@ impl Pipeline {
         if !decider.current.is_due() {
             return Ok(());
         }
-        drop(lock(&self.writer));
+        self.wait();
         if self.log.head().size != decider.end.size {
             // The write that was waited for has failed, and said so to its callers.
             return Err("an earlier write failed".to_owned());
@@ -146,15 +157,22 @@ impl Commit for Pipeline {
         }
         *end = batch.end;
         underway.push_back((batch.end.size, batch.take_ids()));
-        let salt = random_salt(random);
-        let mut writer = lock(&self.writer);
-        writer.prepare(governance.policy.segment_bytes, salt);
+        let rotation = Rotation { segment_bytes: governance.policy.segment_bytes, salt: random_salt(random) };
+        let chain = lock(&self.chain);
         drop(decider);
-        Ok(Decided { writer, batch })
+        Ok(Decided { chain, batch, rotation })
     }
 
     fn write(&self, decided: Decided<'_>) -> Result<Vec<Answer>, String> {
-        let Decided { mut writer, batch } = decided;
-        writer.write(batch).map_err(|error| error.to_string())
+        let Decided { mut chain, batch, rotation } = decided;
+        let before = chain.size();
+        let (group, answers) = chain.extend(batch).map_err(|error| error.to_string())?;
+        let mut writer = lock(&self.writer);
+        drop(chain);
+        writer.expect(before).map_err(|error| error.to_string())?;
+        if let Some(group) = group {
+            writer.write(group, &rotation).map_err(|error| error.to_string())?;
+        }
+        Ok(answers)
     }
 }

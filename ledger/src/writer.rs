@@ -1,24 +1,20 @@
-//! The writer of segments: seals a batch, writes it, syncs it, and only then lets readers see it.
+//! The writer of segments: writes a sealed group, syncs it, and only then lets readers see it.
 //!
 //! The order is write, fdatasync, publish. A write or a sync that fails leaves the disk in a state nobody knows, so
-//! the caller must not use the writer again; it never syncs twice and never seals the same rows twice.
+//! the caller must not use the writer again; it never syncs twice and never writes the same rows twice.
 
-use crate::batch::Batch;
-use crate::chain::Chain;
+use crate::chain::Group;
 use crate::error::FileError;
 use crate::layout::{Layout, replace, sync_dir};
 use crate::log::{Head, Log};
 use crate::lookup::Entry;
-use crate::queue::Answer;
-use crate::secret::Signer;
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use counterfoil_format::group::Seal;
 use counterfoil_format::key::SignatureBytes;
-use counterfoil_format::merkle::{CompactRange, row_leaf};
-use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
+use counterfoil_format::merkle::CompactRange;
+use counterfoil_format::note::{SignedNote, VerifierKey};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -27,7 +23,7 @@ use std::time::{Duration, Instant};
 /// How often the checkpoint file is replaced while rows land.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
 
-/// Why a batch was not written.
+/// Why a group was not written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error(transparent)]
@@ -41,60 +37,40 @@ pub(crate) enum WriteError {
 /// The writing end of a ledger.
 pub(crate) struct Writer {
     log: Arc<Log>,
-    seal_key: Arc<dyn Signer>,
-    tree: CompactRange,
+    seal_key: VerifierKey,
     header: SegmentHeader,
     file: Arc<File>,
     /// Where the active segment's durable bytes end.
     end: u64,
     newest: Option<SignatureBytes>,
     written_out: Option<Instant>,
-    /// The size at which a segment is closed, and the salt of the next one.
-    segment_bytes: u64,
-    next_salt: [u8; 16],
+}
+
+/// When a segment is closed, and the salt of the next one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rotation {
+    pub segment_bytes: u64,
+    pub salt: [u8; 16],
 }
 
 impl Writer {
     /// Goes on where a log ends.
-    pub fn new(log: Arc<Log>, seal_key: Arc<dyn Signer>, tree: CompactRange) -> Self {
+    pub fn new(log: Arc<Log>, seal_key: VerifierKey) -> Self {
         let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
-        Writer {
-            log,
-            seal_key,
-            tree,
-            header,
-            file,
-            end,
-            newest: None,
-            written_out: None,
-            segment_bytes: u64::MAX,
-            next_salt: [0; 16],
-        }
+        Writer { log, seal_key, header, file, end, newest: None, written_out: None }
     }
 
-    /// Tells at which size a segment is closed, and the salt of the one after it.
-    pub fn prepare(&mut self, segment_bytes: u64, next_salt: [u8; 16]) {
-        (self.segment_bytes, self.next_salt) = (segment_bytes, next_salt);
+    /// Makes sure that what was decided behind this many rows is decided behind durable ones.
+    pub fn expect(&self, rows: u64) -> Result<(), WriteError> {
+        // Only a write that failed leaves a gap; what was decided behind it must never be written.
+        if self.log.head().size == rows { Ok(()) } else { Err(WriteError::Gap) }
     }
 
-    /// Makes a batch durable, lets readers see it, and yields what to tell those who submitted it.
-    pub fn write(&mut self, batch: Batch) -> Result<Vec<Answer>, WriteError> {
+    /// Makes a group durable, and lets readers see it.
+    pub fn write(&mut self, group: Group, rotation: &Rotation) -> Result<(), WriteError> {
         let before = self.log.head();
-        if batch.before.size != before.size {
-            // Only a write that failed leaves such a gap; what was decided behind it must never be written.
-            return Err(WriteError::Gap);
-        }
-        let chain = Chain::of(batch, before.row_hash)?;
-        if chain.entries.is_empty() {
-            return Ok(chain.answers);
-        }
-        self.roll_if_full()?;
-        chain.hashes().for_each(|hash| self.tree.push(row_leaf(hash)));
-        let root = self.tree.root().unwrap_or_default();
-        let Chain { builder, entries, answers, row_hash, end, .. } = chain;
-        let head = Head { size: end.size, root, row_hash, landed_at: end.landed_at };
-        let text = checkpoint_text(self.log.origin(), head.size, &root);
-        let seal = Seal { root, signature: self.seal_key.sign(text.as_bytes()) };
+        let Group { builder, entries, before: tree, head, seal } = group;
+        self.roll_if_full(rotation, tree)?;
         let bytes = builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
         let path = self.log.layout().segment(self.header.first_seq);
         self.file.write_all_at(&bytes, self.end).map_err(FileError::at(&path))?;
@@ -108,38 +84,33 @@ impl Writer {
         if self.written_out.is_none_or(|then| then.elapsed() >= CHECKPOINT_EVERY) {
             self.write_checkpoint()?;
         }
-        Ok(answers)
+        Ok(())
     }
 
     /// Replaces the checkpoint file by the newest seal, when there is a newer one.
     pub fn write_checkpoint(&mut self) -> Result<(), FileError> {
         let Some(signature) = self.newest.take() else { return Ok(()) };
-        let note = self.note(&signature);
+        let note = SignedNote::new(self.log.checkpoint().text(), &self.seal_key, &signature);
         self.written_out = Some(Instant::now());
         replace(&self.log.layout().checkpoint(), note.to_string().as_bytes(), false)
     }
 
-    fn note(&self, signature: &SignatureBytes) -> SignedNote {
-        let key = VerifierKey { name: self.log.origin().to_owned(), key: self.seal_key.public().clone() };
-        SignedNote::new(self.log.checkpoint().text(), &key, signature)
-    }
-
     /// Closes the active segment when it has reached this size, and begins the next. The closed one's bytes are durable
     /// already; the new one's header and name are made durable before anything is written behind it.
-    fn roll_if_full(&mut self) -> Result<(), WriteError> {
-        if self.end < self.segment_bytes || self.end <= SEGMENT_HEADER_BYTES as u64 {
+    fn roll_if_full(&mut self, rotation: &Rotation, tree: CompactRange) -> Result<(), WriteError> {
+        if self.end < rotation.segment_bytes || self.end <= SEGMENT_HEADER_BYTES as u64 {
             return Ok(());
         }
         let head = self.log.head();
         let layout = self.log.layout().clone();
         let header = SegmentHeader {
             first_seq: head.size,
-            salt: self.next_salt,
+            salt: rotation.salt,
             ledger_id: self.log.ledger_id(),
             previous: head.row_hash,
         };
         let next = create_segment(&layout, header)?;
-        let side = self.close_look(&layout, &head);
+        let side = self.close_look(&layout, &head, tree);
         (self.header, self.file, self.end) = (header, next.file.clone(), next.end);
         self.log.roll(side, next);
         Ok(())
@@ -147,13 +118,13 @@ impl Writer {
 
     /// Writes the side file of the segment that is being closed. When it cannot be written, the look-ups stay in
     /// memory, and the next open tries again: no append ever fails for it.
-    fn close_look(&self, layout: &Layout, head: &Head) -> Option<SideFile> {
+    fn close_look(&self, layout: &Layout, head: &Head, tree: CompactRange) -> Option<SideFile> {
         let end = SegmentEnd {
             rows: head.size - self.header.first_seq,
             bytes: self.end,
             last_hash: head.row_hash,
             last_landed: head.landed_at,
-            tree: self.tree.clone(),
+            tree,
         };
         let path = layout.side(self.header.first_seq);
         let bytes = self.log.with_active(|active| match &active.look {
