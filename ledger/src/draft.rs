@@ -205,9 +205,7 @@ pub struct SubmissionBuilder<'k> {
 impl<'k> SubmissionBuilder<'k> {
     /// A builder for an author, salting from the operating system's randomness.
     pub fn new(signer: &'k dyn Signer) -> Result<Self, DraftError> {
-        let random =
-            StdRng::try_from_rng(&mut SysRng).map_err(|error| DraftError::Random(error.to_string()))?;
-        Ok(Self::with_random(signer, random))
+        Ok(Self::with_random(signer, random()?))
     }
 
     /// A builder that salts from the generator given, which must not be guessable.
@@ -309,6 +307,11 @@ impl<'k> SubmissionBuilder<'k> {
         let signed = SignedSubmission { count, root, signature };
         Ok(Submission { bytes: std::mem::take(&mut self.bytes), intents, author, ledger_id, signed })
     }
+}
+
+/// A generator seeded by the operating system.
+pub(crate) fn random() -> Result<StdRng, DraftError> {
+    StdRng::try_from_rng(&mut SysRng).map_err(|error| DraftError::Random(error.to_string()))
 }
 
 pub(crate) fn random_salt(random: &mut StdRng) -> Salt {

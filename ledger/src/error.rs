@@ -100,6 +100,9 @@ pub enum OpenError {
     /// The key given does not seal this ledger.
     #[error("the key given is not the key that seals this ledger")]
     WrongLedgerKey,
+    /// The operating system gives no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Random(String),
     /// A row that governs cannot be read or does not hold.
     #[error("row {row}: {reason}")]
     Governance {

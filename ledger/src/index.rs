@@ -10,9 +10,10 @@ use counterfoil_format::limits;
 use counterfoil_format::part::Slot;
 use counterfoil_rules::state::{Leaf, StoredValue};
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What a key holds, and the row that set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +26,49 @@ pub struct Held {
 
 /// Which rows an index covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Watermark {
+pub struct Watermark {
+    /// How many.
     pub rows: u64,
+    /// The hash of the last of them.
     pub last_hash: Hash,
 }
 
 /// What an index must be able to do. An error means that nothing it says can be trusted any more.
-pub(crate) trait StateIndex: Send + Sync {
+pub trait StateIndex: Send + Sync {
+    /// What a key holds.
     fn get(&self, key: &str) -> Result<Option<Held>, String>;
+    /// Sets or removes a key.
     fn set(&self, key: &str, held: Option<&Held>) -> Result<(), String>;
+    /// Which rows the index covers; `None` when it is new.
     fn watermark(&self) -> Result<Option<Watermark>, String>;
+    /// Says which rows the index covers, after their changes were set.
     fn set_watermark(&self, watermark: &Watermark) -> Result<(), String>;
+}
+
+/// Where state indexes are kept.
+pub trait IndexSource: Send + Sync + Debug {
+    /// Opens or creates the index in a directory.
+    fn open(&self, dir: &Path) -> Result<Arc<dyn StateIndex>, String>;
+}
+
+/// Indexes in sled.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sled;
+
+impl IndexSource for Sled {
+    fn open(&self, dir: &Path) -> Result<Arc<dyn StateIndex>, String> {
+        Ok(Arc::new(SledIndex::open(dir)?))
+    }
+}
+
+/// Indexes in memory, which are gone with the handle and rebuilt from the log.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct InMemory;
+
+impl IndexSource for InMemory {
+    fn open(&self, _: &Path) -> Result<Arc<dyn StateIndex>, String> {
+        Ok(Arc::new(MemoryIndex::default()))
+    }
 }
 
 /// An index in memory.

@@ -4,16 +4,16 @@
 //! ([`crate::recovery`]). A reader changes nothing.
 
 use crate::error::{Damage, FileError, OpenError};
-use crate::layout::{Layout, replace};
+use crate::layout::Layout;
 use crate::log::Head;
 use crate::recovery::{Tail, Witnesses, is_unborn, judge_tail, remove_unborn};
 use crate::scan::{Position, Scanned, scan_segment};
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
+use crate::storage::{Access, StoredFile};
 use counterfoil_format::Hash;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::merkle::CompactRange;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,13 +31,7 @@ pub(crate) struct Loaded {
 pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenError> {
     let repair = writer.is_some();
     let witnesses = Witnesses::gather(layout, writer);
-    let not_a_ledger = |reason| OpenError::NotALedger { path: layout.root().to_owned(), reason };
-    if !layout.root().is_dir() {
-        return Err(not_a_ledger("there is no such directory"));
-    }
-    if !layout.log().is_dir() {
-        return Err(not_a_ledger("it has no directory log/"));
-    }
+    layout.check()?;
     let mut firsts = layout.segments()?;
     let mut notices = Vec::new();
     if let Some(last) = firsts.last().copied()
@@ -49,7 +43,8 @@ pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenE
         firsts.pop();
     }
     let Some((last, closed)) = firsts.split_last() else {
-        return Err(not_a_ledger("log/ holds no segment"));
+        let reason = "log/ holds no segment";
+        return Err(OpenError::NotALedger { path: layout.root().to_owned(), reason });
     };
     let mut end = SegmentEnd {
         rows: 0,
@@ -77,14 +72,14 @@ fn open_segment(
     first: u64,
     before: &SegmentEnd,
     write: bool,
-) -> Result<(File, SegmentHeader), OpenError> {
+) -> Result<(Arc<dyn StoredFile>, SegmentHeader), OpenError> {
     let path = layout.segment(first);
-    let file = File::options().read(true).write(write).open(&path).map_err(FileError::at(&path))?;
+    let file = layout.open(&path, if write { Access::Write } else { Access::Read })?;
     if write {
         // What an earlier process wrote may still be in memory alone; what is read from here on must be on disk.
         file.sync_all().map_err(FileError::at(&path))?;
     }
-    let header = SegmentHeader::read(&file).map_err(|error| frame_error(&path, 0, error))?;
+    let header = SegmentHeader::read(&*file).map_err(|error| frame_error(&path, 0, error))?;
     let broken = |reason: &str| OpenError::Broken { path: path.clone(), reason: reason.to_owned() };
     if header.first_seq != first {
         return Err(broken(&format!("its header begins at row {}, its name at {first}", header.first_seq)));
@@ -116,9 +111,8 @@ fn load_closed(
 ) -> Result<Segment, OpenError> {
     let path = layout.segment(first);
     let (file, header) = open_segment(layout, first, end, false)?;
-    let size = file.metadata().map_err(FileError::at(&path))?.len();
-    let side_path = layout.side(first);
-    let look = match SideFile::open(&side_path, &header, size) {
+    let size = file.size().map_err(FileError::at(&path))?;
+    let look = match SideFile::open(layout, &header, size) {
         Some(side) => {
             *end = side.end.clone();
             Look::Side(side)
@@ -126,7 +120,7 @@ fn load_closed(
         None => {
             let start = Position::start(&header, end.last_landed, end.tree.clone());
             let scanned =
-                scan_segment(&file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
+                scan_segment(&*file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
             if let Some(error) = scanned.bad {
                 return Err(frame_error(&path, scanned.position.offset, error));
             }
@@ -136,7 +130,7 @@ fn load_closed(
         }
     };
     let end_seq = first.saturating_add(end.rows);
-    Ok(Segment { header, path, file: Arc::new(file), look, end: size, end_seq })
+    Ok(Segment { header, path, file, look, end: size, end_seq })
 }
 
 /// Writes the side file of a closed segment and reads from it; when it cannot be written, memory serves.
@@ -149,12 +143,12 @@ fn write_side(
 ) -> Result<Look, OpenError> {
     let Look::Memory(lookups) = &look else { return Ok(look) };
     let path = layout.side(header.first_seq);
-    if let Err(error) = replace(&path, &side::encode(header, lookups, end), false) {
+    if let Err(error) = layout.replace(&path, &side::encode(header, lookups, end), false) {
         notices.push(format!("a side file could not be written, look-ups stay in memory: {error}"));
         return Ok(look);
     }
     notices.push(format!("rebuilt the side file {}", path.display()));
-    Ok(SideFile::open(&path, header, end.bytes).map_or(look, Look::Side))
+    Ok(SideFile::open(layout, header, end.bytes).map_or(look, Look::Side))
 }
 
 fn load_last(
@@ -168,14 +162,14 @@ fn load_last(
     let path = layout.segment(first);
     let (file, header) = open_segment(layout, first, before, repair)?;
     let start = Position::start(&header, before.last_landed, before.tree.clone());
-    let scanned = scan_segment(&file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
+    let scanned = scan_segment(&*file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
     let Scanned { lookups, position, bad } = scanned;
-    let tail = Tail { file: &file, path: &path, header: &header, position: &position };
+    let tail = Tail { file: &*file, path: &path, header: &header, position: &position };
     if let Some(notice) = judge_tail(layout, &tail, bad, witnesses, repair)? {
         notices.push(notice);
     }
     let end = position.offset.max(SEGMENT_HEADER_BYTES as u64);
     let end_seq = position.seq;
     let look = Look::Memory(lookups);
-    Ok((Segment { header, path, file: Arc::new(file), look, end, end_seq }, position))
+    Ok((Segment { header, path, file, look, end, end_seq }, position))
 }

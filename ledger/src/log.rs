@@ -9,6 +9,7 @@ use crate::load::{Loaded, load};
 use crate::lookup::Entry;
 use crate::segment::{Look, Segment, StoredRow};
 use crate::side::SideFile;
+use crate::storage::StoredFile;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::frame::FrameError;
@@ -308,7 +309,7 @@ impl Inner {
 }
 
 struct GroupPlace {
-    file: Arc<std::fs::File>,
+    file: Arc<dyn StoredFile>,
     path: std::path::PathBuf,
     salt: [u8; 16],
     offset: u64,

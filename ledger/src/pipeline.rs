@@ -10,9 +10,9 @@ use crate::current::Current;
 use crate::draft::{Submission, random_salt};
 use crate::error::{FileError, ReadError};
 use crate::index::{Held, Watermark};
-use crate::ledger::now;
 use crate::log::Log;
 use crate::lookup::HashMap;
+use crate::platform::Clock;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
 use crate::tiles::Tiles;
@@ -34,9 +34,19 @@ struct Decider {
     underway: VecDeque<(u64, HashMap<IntentId, u64>)>,
 }
 
+/// What the stages begin with.
+pub(crate) struct Stages {
+    pub governance: Governance,
+    pub current: Current,
+    pub random: StdRng,
+    pub chain: Chain,
+    pub writer: Writer,
+}
+
 /// The stages.
 pub(crate) struct Pipeline {
     log: Arc<Log>,
+    clock: Arc<dyn Clock>,
     decider: Mutex<Decider>,
     chain: Mutex<Chain>,
     writer: Mutex<Writer>,
@@ -55,20 +65,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Pipeline {
-    pub fn new(
-        log: Arc<Log>,
-        governance: Governance,
-        current: Current,
-        random: StdRng,
-        chain: Chain,
-        writer: Writer,
-        notices: Vec<String>,
-    ) -> Self {
+    pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, stages: Stages, notices: Vec<String>) -> Self {
+        let Stages { governance, current, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
         let end = End { size: head.size, landed_at: head.landed_at };
         let decider = Mutex::new(Decider { governance, current, random, end, underway });
         let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
-        Pipeline { log, decider, chain, writer, notices: Mutex::new(notices) }
+        Pipeline { log, clock, decider, chain, writer, notices: Mutex::new(notices) }
     }
 
     pub fn log(&self) -> &Arc<Log> {
@@ -96,7 +99,7 @@ impl Pipeline {
         self.wait();
         let _ = decider.current.flush(self.watermark());
         let _ = Tiles::of(&self.log).catch_up();
-        lock(&self.writer).write_checkpoint()
+        lock(&self.writer).finish()
     }
 
     fn watermark(&self) -> Watermark {
@@ -150,7 +153,7 @@ impl Commit for Pipeline {
         let mut batch = Batch::behind(*end);
         while let Some(submission) = submissions.pop_front() {
             let ground = &mut Ground { log: &self.log, underway, governance, current, random };
-            if let Some(later) = batch.offer(ground, submission, now()) {
+            if let Some(later) = batch.offer(ground, submission, self.clock.now()) {
                 submissions.push_front(later);
                 break;
             }

@@ -2,14 +2,13 @@
 
 use crate::current::Current;
 use crate::error::ReadError;
-use crate::index::{Held, MemoryIndex, SledIndex, StateIndex, Watermark};
+use crate::index::{Held, IndexSource, MemoryIndex, StateIndex, Watermark};
 use crate::layout::Layout;
 use crate::log::Log;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::part::PartTag;
 use counterfoil_rules::apply::apply;
 use counterfoil_rules::state::{Leaf, State};
-use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -80,10 +79,11 @@ pub(crate) fn memory_index(log: &Log) -> Result<MemoryIndex, ReadError> {
 /// The current state of a log over its index, which is checked, and moved aside when it does not fit.
 pub(crate) fn open_current(
     log: &Log,
-    index: Result<SledIndex, String>,
+    source: &dyn IndexSource,
+    index: Result<Arc<dyn StateIndex>, String>,
     notices: &mut Vec<String>,
 ) -> Result<Current, ReadError> {
-    let (index, rows) = fitting(log, index, notices)?;
+    let (index, rows) = fitting(log, source, index, notices)?;
     let file = |error| ReadError::Index(format!("no thread for it: {error}"));
     let mut current = Current::over(index).map_err(file)?;
     if let Err(error) = absorb_rows(log, rows..log.head().size, &mut current) {
@@ -97,21 +97,22 @@ pub(crate) fn open_current(
 /// The index and the rows it covers, all of which are in the log.
 fn fitting(
     log: &Log,
-    index: Result<SledIndex, String>,
+    source: &dyn IndexSource,
+    index: Result<Arc<dyn StateIndex>, String>,
     notices: &mut Vec<String>,
 ) -> Result<(Arc<dyn StateIndex>, u64), ReadError> {
     let checked = index.and_then(|index| {
-        let rows = covered(log, &index)?;
+        let rows = covered(log, &*index)?;
         Ok((index, rows))
     });
     let reason = match checked {
-        Ok((index, rows)) => return Ok((Arc::new(index), rows)),
+        Ok((index, rows)) => return Ok((index, rows)),
         Err(reason) => reason,
     };
     let moved = move_aside(log.layout());
     notices.push(format!("the state index is rebuilt from the log: {reason}{moved}"));
-    match SledIndex::open(&log.layout().index()) {
-        Ok(index) => Ok((Arc::new(index), 0)),
+    match source.open(&log.layout().index()) {
+        Ok(index) => Ok((index, 0)),
         Err(reason) => {
             notices.push(format!("the state index is kept in memory: {reason}"));
             Ok((Arc::new(memory_index(log)?), log.head().size))
@@ -120,7 +121,7 @@ fn fitting(
 }
 
 /// How many rows an index covers; an error when its watermark is not on this log.
-fn covered(log: &Log, index: &SledIndex) -> Result<u64, String> {
+fn covered(log: &Log, index: &dyn StateIndex) -> Result<u64, String> {
     let Some(watermark) = index.watermark()? else { return Ok(0) };
     let Some(last) = watermark.rows.checked_sub(1) else { return Ok(0) };
     let stored = log.row(last).map_err(|error| error.to_string())?;
@@ -134,8 +135,12 @@ fn covered(log: &Log, index: &SledIndex) -> Result<u64, String> {
 fn move_aside(layout: &Layout) -> String {
     let quarantine = layout.quarantine();
     let free = |number: u32| quarantine.join(format!("index.{number}"));
-    let target = (0..1000).map(free).find(|target| !target.exists()).unwrap_or_else(|| free(1000));
-    let moved = fs::create_dir_all(&quarantine).and_then(|()| fs::rename(layout.index(), &target));
+    let target = (0..1000)
+        .map(free)
+        .find(|target| layout.storage().kind(target).is_none())
+        .unwrap_or_else(|| free(1000));
+    let storage = layout.storage();
+    let moved = storage.create_dirs(&quarantine).and_then(|()| storage.rename(&layout.index(), &target));
     match moved {
         Ok(()) => format!("; the old one is in {}", target.display()),
         Err(error) => format!("; the old one could not be moved aside: {error}"),

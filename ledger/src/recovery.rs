@@ -10,17 +10,17 @@
 //! checkpoint kept elsewhere can tell.
 
 use crate::error::{FileError, OpenError};
-use crate::layout::{Layout, sync_dir};
+use crate::layout::Layout;
 use crate::load::frame_error;
 use crate::scan::{Position, later_groups};
-use counterfoil_format::frame::{FrameError, ReadAt, SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::storage::{Access, StoredFile};
+use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::note::{Checkpoint, SignedNote};
-use std::fs::{self, File};
 use std::path::Path;
 
 /// The end of the last segment.
 pub(crate) struct Tail<'a> {
-    pub file: &'a File,
+    pub file: &'a dyn StoredFile,
     pub path: &'a Path,
     pub header: &'a SegmentHeader,
     pub position: &'a Position,
@@ -36,7 +36,8 @@ impl Witnesses {
     /// Asks the checkpoint file, which is written only after the rows it names are durable. `indexed` is how many rows
     /// the state index holds, when it was asked.
     pub fn gather(layout: &Layout, indexed: Option<u64>) -> Self {
-        let note = fs::read(layout.checkpoint()).ok().and_then(|bytes| SignedNote::parse(&bytes).ok());
+        let note =
+            layout.storage().read(&layout.checkpoint()).ok().and_then(|bytes| SignedNote::parse(&bytes).ok());
         let checkpoint = note.and_then(|note| Checkpoint::parse(&note.text).ok());
         let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.size);
         Witnesses { checkpointed, indexed: indexed.unwrap_or(0) }
@@ -94,7 +95,7 @@ fn cut(layout: &Layout, tail: &Tail<'_>, offset: u64) -> Result<String, OpenErro
     let size = tail.file.size().map_err(at(tail.path))?;
     let name = tail.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("segment");
     let kept = keep(layout, tail.file, tail.path, offset..size, &format!("{name}-{offset}"))?;
-    tail.file.set_len(offset).map_err(at(tail.path))?;
+    tail.file.truncate(offset).map_err(at(tail.path))?;
     tail.file.sync_all().map_err(at(tail.path))?;
     Ok(format!(
         "{}: the last {} bytes, from offset {offset}, were a write that a crash cut short and nobody was told of; \
@@ -108,28 +109,31 @@ fn cut(layout: &Layout, tail: &Tail<'_>, offset: u64) -> Result<String, OpenErro
 /// Copies bytes to a new file in quarantine, durably.
 fn keep(
     layout: &Layout,
-    file: &File,
+    file: &dyn StoredFile,
     path: &Path,
     range: std::ops::Range<u64>,
     name: &str,
 ) -> Result<std::path::PathBuf, FileError> {
     let quarantine = layout.quarantine();
-    fs::create_dir_all(&quarantine).map_err(FileError::at(&quarantine))?;
+    layout.storage().create_dirs(&quarantine).map_err(FileError::at(&quarantine))?;
     let free = |number: u32| quarantine.join(format!("{name}.{number}.torn"));
-    let target = (0..u32::MAX).map(free).find(|target| !target.exists()).unwrap_or_else(|| free(u32::MAX));
-    let mut out = File::create_new(&target).map_err(FileError::at(&target))?;
+    let target = (0..u32::MAX)
+        .map(free)
+        .find(|target| layout.storage().kind(target).is_none())
+        .unwrap_or_else(|| free(u32::MAX));
+    let out = layout.open(&target, Access::CreateNew)?;
     let mut offset = range.start;
     let mut chunk = vec![0; 1 << 20];
     while offset < range.end {
         let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
         let piece = chunk.get_mut(..length).unwrap_or_default();
         file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
-        std::io::Write::write_all(&mut out, piece).map_err(FileError::at(&target))?;
+        out.write_at(offset - range.start, piece).map_err(FileError::at(&target))?;
         offset += length as u64;
     }
     out.sync_all().map_err(FileError::at(&target))?;
-    sync_dir(&quarantine)?;
-    sync_dir(layout.root())?;
+    layout.sync_dir(&quarantine)?;
+    layout.sync_dir(layout.root())?;
     Ok(target)
 }
 
@@ -137,9 +141,9 @@ fn keep(
 /// and its first sync, so no row can be in it.
 pub(crate) fn is_unborn(layout: &Layout, first: u64, witnesses: &Witnesses) -> Result<bool, OpenError> {
     let path = layout.segment(first);
-    let file = File::open(&path).map_err(FileError::at(&path))?;
+    let file = layout.open(&path, Access::Read)?;
     let size = file.size().map_err(FileError::at(&path))?;
-    let headless = match SegmentHeader::read(&file) {
+    let headless = match SegmentHeader::read(&*file) {
         Ok(_) | Err(FrameError::Version(_) | FrameError::Io(_)) => false,
         Err(_) => first > 0 && size <= SEGMENT_HEADER_BYTES as u64,
     };
@@ -149,11 +153,11 @@ pub(crate) fn is_unborn(layout: &Layout, first: u64, witnesses: &Witnesses) -> R
 /// Removes a segment whose header never became durable. Its bytes are kept.
 pub(crate) fn remove_unborn(layout: &Layout, first: u64) -> Result<String, OpenError> {
     let path = layout.segment(first);
-    let file = File::open(&path).map_err(FileError::at(&path))?;
+    let file = layout.open(&path, Access::Read)?;
     let size = file.size().map_err(FileError::at(&path))?;
-    let kept = keep(layout, &file, &path, 0..size, &format!("{first:020}-header"))?;
-    fs::remove_file(&path).map_err(FileError::at(&path))?;
-    sync_dir(&layout.log())?;
+    let kept = keep(layout, &*file, &path, 0..size, &format!("{first:020}-header"))?;
+    layout.storage().remove(&path).map_err(FileError::at(&path))?;
+    layout.sync_dir(&layout.log())?;
     Ok(format!(
         "{}: a crash came before this segment's header was on disk; its bytes are kept in {}",
         path.display(),

@@ -3,11 +3,11 @@
 use crate::error::{FileError, ReadError};
 use crate::lookup::{GroupAt, Lookups, key_hash};
 use crate::side::SideFile;
-use counterfoil_format::frame::{ReadAt, SegmentHeader};
+use crate::storage::StoredFile;
+use counterfoil_format::frame::SegmentHeader;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::limits;
 use counterfoil_format::row::Row;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) enum Look {
 pub(crate) struct Segment {
     pub header: SegmentHeader,
     pub path: PathBuf,
-    pub file: Arc<File>,
+    pub file: Arc<dyn StoredFile>,
     pub look: Look,
     /// Bytes that are durable.
     pub end: u64,

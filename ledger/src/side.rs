@@ -19,14 +19,16 @@
 //! | filter | 8 each: a Bloom filter of the ids, 10 bits a row, 7 probes |
 
 use crate::error::FileError;
+use crate::layout::Layout;
 use crate::lookup::{GroupAt, Lookups};
+use crate::storage::{Access, StoredFile};
 use counterfoil_format::Hash;
 use counterfoil_format::codec::{CodecError, Cursor};
-use counterfoil_format::frame::{ReadAt, SegmentHeader};
+use counterfoil_format::frame::SegmentHeader;
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::merkle::CompactRange;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"cfoilidx";
 const VERSION: u32 = 1;
@@ -53,7 +55,7 @@ pub(crate) struct SegmentEnd {
 #[derive(Debug)]
 pub(crate) struct SideFile {
     path: PathBuf,
-    file: File,
+    file: Arc<dyn StoredFile>,
     first_seq: u64,
     /// The end of the segment.
     pub end: SegmentEnd,
@@ -140,24 +142,31 @@ fn build_filter<'a>(ids: impl Iterator<Item = &'a IntentId>, rows: usize) -> Vec
 
 impl SideFile {
     /// Opens the side file of a segment; `None` when it is absent, damaged, or not of this segment as it is.
-    pub fn open(path: &Path, header: &SegmentHeader, segment_bytes: u64) -> Option<Self> {
-        let bytes = std::fs::read(path).ok()?;
-        let found = Self::decode(path, &bytes)?;
+    pub fn open(layout: &Layout, header: &SegmentHeader, segment_bytes: u64) -> Option<Self> {
+        let path = layout.side(header.first_seq);
+        let file = layout.open(&path, Access::Read).ok()?;
+        let mut bytes = vec![0; usize::try_from(file.size().ok()?).ok()?];
+        file.read_exact_at(0, &mut bytes).ok()?;
+        let found = Self::decode(path, file, &bytes)?;
         let fits = found.first_seq == header.first_seq
             && bytes.get(40..56) == Some(&header.salt[..])
             && found.end.bytes == segment_bytes;
         fits.then_some(found)
     }
 
-    fn decode(path: &Path, bytes: &[u8]) -> Option<Self> {
+    fn decode(path: PathBuf, file: Arc<dyn StoredFile>, bytes: &[u8]) -> Option<Self> {
         let mut cursor = Cursor::new(bytes);
         let intact = cursor.array().ok()? == *MAGIC
             && cursor.u32().ok()? == VERSION
             && cursor.u32().ok()? == crc32c::crc32c(cursor.rest());
-        intact.then(|| Self::decode_body(path, &mut cursor).ok())?
+        intact.then(|| Self::decode_body(path, file, &mut cursor).ok())?
     }
 
-    fn decode_body(path: &Path, cursor: &mut Cursor<'_>) -> Result<Self, CodecError> {
+    fn decode_body(
+        path: PathBuf,
+        file: Arc<dyn StoredFile>,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<Self, CodecError> {
         let (first_seq, rows, segment_bytes) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
         cursor.take(16)?;
         let last_hash = Hash(cursor.array()?);
@@ -182,9 +191,7 @@ impl SideFile {
         }
         let tree = CompactRange::from_hashes(first_seq.saturating_add(rows), &hashes)
             .ok_or(CodecError::Malformed("a compact range"))?;
-        let file = File::open(path).map_err(|_| CodecError::Truncated)?;
         let end = SegmentEnd { rows, bytes: segment_bytes, last_hash, last_landed, tree };
-        let path = path.to_owned();
         Ok(SideFile {
             path,
             file,

@@ -5,16 +5,15 @@
 //! from the rows when it does not hold.
 
 use crate::error::ReadError;
-use crate::layout::replace;
+use crate::layout::Layout;
 use crate::log::{Head, Log};
 use counterfoil_format::Hash;
 use counterfoil_format::merkle::{
     Nodes, ProofError, check_consistency, check_inclusion, prove_consistency, prove_inclusion, root, row_leaf,
 };
 use counterfoil_format::tile::{TILE_WIDTH, Tile};
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a proof cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +103,10 @@ impl<'l> Tiles<'l> {
         self.log.layout().root().join(tile.path())
     }
 
+    fn is_kept(&self, tile: &Tile) -> bool {
+        self.log.layout().storage().kind(&self.path(tile)).is_some()
+    }
+
     /// Writes the full leaf tiles that are missing, reading each row once.
     pub fn catch_up(&self) -> Result<(), ReadError> {
         let full = self.head.size / TILE_WIDTH;
@@ -111,7 +114,7 @@ impl<'l> Tiles<'l> {
         let (mut low, mut high) = (0, full);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.path(&leaf_tile(middle)).exists() { low = middle + 1 } else { high = middle }
+            if self.is_kept(&leaf_tile(middle)) { low = middle + 1 } else { high = middle }
         }
         let mut leaves = Vec::with_capacity(256);
         let mut index = low;
@@ -130,8 +133,9 @@ impl<'l> Tiles<'l> {
     fn keep(&self, tile: &Tile, hashes: &[Hash]) {
         let path = self.path(tile);
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
-        let made = path.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok());
-        let _ = made && replace(&path, &bytes, false).is_ok();
+        let layout = self.log.layout();
+        let made = path.parent().is_some_and(|parent| layout.storage().create_dirs(parent).is_ok());
+        let _ = made && layout.replace(&path, &bytes, false).is_ok();
     }
 
     /// The hashes of a tile, from its file when it is full and there, else from what lies below it.
@@ -139,7 +143,7 @@ impl<'l> Tiles<'l> {
         let full = u64::from(tile.width) == TILE_WIDTH;
         if full
             && self.from_files
-            && let Some(hashes) = read_tile(&self.path(tile))
+            && let Some(hashes) = read_tile(self.log.layout(), &self.path(tile))
         {
             return Ok(hashes);
         }
@@ -164,8 +168,8 @@ impl<'l> Tiles<'l> {
     }
 }
 
-fn read_tile(path: &std::path::Path) -> Option<Vec<Hash>> {
-    let bytes = fs::read(path).ok()?;
+fn read_tile(layout: &Layout, path: &Path) -> Option<Vec<Hash>> {
+    let bytes = layout.storage().read(path).ok()?;
     let (hashes, []) = bytes.as_chunks::<32>() else { return None };
     (hashes.len() as u64 == TILE_WIDTH).then(|| hashes.iter().copied().map(Hash).collect())
 }

@@ -5,23 +5,26 @@
 
 use crate::chain::Group;
 use crate::error::FileError;
-use crate::layout::{Layout, replace, sync_dir};
+use crate::layout::Layout;
 use crate::log::{Head, Log};
 use crate::lookup::Entry;
+use crate::platform::Clock;
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
+use crate::storage::{Access, StoredFile};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use counterfoil_format::intent::Micros;
 use counterfoil_format::key::SignatureBytes;
 use counterfoil_format::merkle::CompactRange;
 use counterfoil_format::note::{SignedNote, VerifierKey};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// How often the checkpoint file is replaced while rows land.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
+const CHECKPOINT_EVERY: Micros = 200_000;
+
+/// How much space is reserved at a time for a segment that grows.
+const RESERVED_AHEAD: u64 = 16 * 1024 * 1024;
 
 /// Why a group was not written.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +42,14 @@ pub(crate) struct Writer {
     log: Arc<Log>,
     seal_key: VerifierKey,
     header: SegmentHeader,
-    file: Arc<File>,
+    file: Arc<dyn StoredFile>,
     /// Where the active segment's durable bytes end.
     end: u64,
+    /// Up to where space is reserved.
+    reserved: u64,
     newest: Option<SignatureBytes>,
-    written_out: Option<Instant>,
+    written_out: Option<Micros>,
+    clock: Arc<dyn Clock>,
 }
 
 /// When a segment is closed, and the salt of the next one.
@@ -55,9 +61,9 @@ pub(crate) struct Rotation {
 
 impl Writer {
     /// Goes on where a log ends.
-    pub fn new(log: Arc<Log>, seal_key: VerifierKey) -> Self {
+    pub fn new(log: Arc<Log>, seal_key: VerifierKey, clock: Arc<dyn Clock>) -> Self {
         let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
-        Writer { log, seal_key, header, file, end, newest: None, written_out: None }
+        Writer { log, seal_key, header, file, end, reserved: 0, newest: None, written_out: None, clock }
     }
 
     /// Makes sure that what was decided behind this many rows is decided behind durable ones.
@@ -72,8 +78,9 @@ impl Writer {
         let Group { builder, entries, before: tree, head, seal } = group;
         self.roll_if_full(rotation, tree)?;
         let bytes = builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
+        self.reserve(bytes.len() as u64);
         let path = self.log.layout().segment(self.header.first_seq);
-        self.file.write_all_at(&bytes, self.end).map_err(FileError::at(&path))?;
+        self.file.write_at(self.end, &bytes).map_err(FileError::at(&path))?;
         self.file.sync_data().map_err(FileError::at(&path))?;
 
         let offset = self.end;
@@ -81,18 +88,44 @@ impl Writer {
         let place = |entry: Entry| Entry { offset: offset + entry.offset, ..entry };
         self.log.publish(offset, self.end, entries.into_iter().map(place).collect(), head);
         self.newest = Some(seal.signature);
-        if self.written_out.is_none_or(|then| then.elapsed() >= CHECKPOINT_EVERY) {
+        // A clock that went backwards counts as time that has passed.
+        let now = self.clock.now();
+        if self.written_out.is_none_or(|then| !(then..then.saturating_add(CHECKPOINT_EVERY)).contains(&now)) {
             self.write_checkpoint()?;
         }
         Ok(())
     }
 
+    /// Reserves space ahead, so that a file grows in few pieces. A disk that cannot do it is no worse for it.
+    fn reserve(&mut self, bytes: u64) {
+        if self.end + bytes > self.reserved {
+            let ahead = RESERVED_AHEAD.max(bytes);
+            let _ = self.file.reserve(self.end, ahead);
+            self.reserved = self.end + ahead;
+        }
+    }
+
+    /// Gives back what was reserved behind the active segment's bytes.
+    fn release(&mut self) {
+        if self.reserved > self.end {
+            let _ = self.file.truncate(self.end);
+        }
+        self.reserved = 0;
+    }
+
+    /// Writes out the newest checkpoint, and gives back space that was reserved.
+    pub fn finish(&mut self) -> Result<(), FileError> {
+        self.release();
+        self.write_checkpoint()
+    }
+
     /// Replaces the checkpoint file by the newest seal, when there is a newer one.
-    pub fn write_checkpoint(&mut self) -> Result<(), FileError> {
+    fn write_checkpoint(&mut self) -> Result<(), FileError> {
         let Some(signature) = self.newest.take() else { return Ok(()) };
         let note = SignedNote::new(self.log.checkpoint().text(), &self.seal_key, &signature);
-        self.written_out = Some(Instant::now());
-        replace(&self.log.layout().checkpoint(), note.to_string().as_bytes(), false)
+        self.written_out = Some(self.clock.now());
+        let layout = self.log.layout();
+        layout.replace(&layout.checkpoint(), note.to_string().as_bytes(), true)
     }
 
     /// Closes the active segment when it has reached this size, and begins the next. The closed one's bytes are durable
@@ -111,6 +144,7 @@ impl Writer {
         };
         let next = create_segment(&layout, header)?;
         let side = self.close_look(&layout, &head, tree);
+        self.release();
         (self.header, self.file, self.end) = (header, next.file.clone(), next.end);
         self.log.roll(side, next);
         Ok(())
@@ -131,8 +165,8 @@ impl Writer {
             Look::Memory(lookups) => Some(side::encode(&self.header, lookups, &end)),
             Look::Side(_) => None,
         });
-        replace(&path, &bytes?, false).ok()?;
-        SideFile::open(&path, &self.header, self.end)
+        layout.replace(&path, &bytes?, false).ok()?;
+        SideFile::open(layout, &self.header, self.end)
     }
 }
 
@@ -140,15 +174,15 @@ impl Writer {
 pub(crate) fn create_segment(layout: &Layout, header: SegmentHeader) -> Result<Segment, FileError> {
     let path = layout.segment(header.first_seq);
     let at = || FileError::at(&path);
-    let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(at())?;
+    let file = layout.open(&path, Access::CreateNew)?;
     let bytes = header.encode();
-    file.write_all_at(&bytes, 0).map_err(at())?;
+    file.write_at(0, &bytes).map_err(at())?;
     file.sync_all().map_err(at())?;
-    sync_dir(&layout.log())?;
+    layout.sync_dir(&layout.log())?;
     Ok(Segment {
         header,
         path,
-        file: Arc::new(file),
+        file,
         look: Look::Memory(crate::lookup::Lookups::default()),
         end: bytes.len() as u64,
         end_seq: header.first_seq,

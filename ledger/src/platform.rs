@@ -1,0 +1,48 @@
+//! What a ledger takes from its surroundings: files, a clock, and a place for the state index.
+
+use crate::index::{IndexSource, Sled};
+use crate::storage::{Disk, Storage};
+use counterfoil_format::intent::Micros;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the time.
+pub trait Clock: Send + Sync + Debug {
+    /// Microseconds since 1970. It may go backwards; the ledger's times do not.
+    fn now(&self) -> Micros;
+}
+
+/// The system's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Micros {
+        now()
+    }
+}
+
+/// Microseconds since 1970 by the system's clock.
+pub fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX)
+}
+
+/// The surroundings of a ledger.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Where files are.
+    pub storage: Arc<dyn Storage>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where the state index is.
+    pub index: Arc<dyn IndexSource>,
+}
+
+impl Default for Platform {
+    /// The operating system's disk and clock, and sled.
+    fn default() -> Self {
+        Platform { storage: Arc::new(Disk), clock: Arc::new(SystemClock), index: Arc::new(Sled) }
+    }
+}
