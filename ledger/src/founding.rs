@@ -1,7 +1,7 @@
 //! The founding of a ledger: its first segment, with row 0.
 //!
 //! The segment gets its name only when all of it is durable, so a crash leaves a directory in which a ledger can be
-//! founded again, or a ledger.
+//! founded again, or a ledger. The names of the directories become durable when it is opened.
 
 use crate::batch::Batch;
 use crate::chain::Chain;
@@ -51,8 +51,6 @@ pub(crate) fn found(
 
     layout.storage().create_dirs(&layout.log()).map_err(FileError::at(&layout.log()))?;
     layout.replace(&layout.segment(0), &segment, true)?;
-    layout.sync_dir(layout.root())?;
-    layout.sync_parent()?;
     Ok(())
 }
 
@@ -64,7 +62,7 @@ fn is_occupied(layout: &Layout) -> Result<bool, CreateError> {
         return Ok(false);
     }
     let names = storage.list(root).map_err(FileError::at(root))?;
-    if names.iter().any(|name| *name != "log") {
+    if names.iter().any(|name| !["log", "LOCK"].contains(&name.as_str())) {
         return Ok(true);
     }
     Ok(layout.is_dir(&log)

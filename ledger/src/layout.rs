@@ -2,6 +2,7 @@
 
 use crate::error::{FileError, OpenError};
 use crate::storage::{Access, Disk, Kind, Lock, Storage, StoredFile};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -114,29 +115,26 @@ impl Layout {
         self.storage.sync_dir(path).map_err(FileError::at(path))
     }
 
-    /// Makes the name of the ledger's own directory durable.
+    /// Makes the name of the ledger's own directory durable, as far as the directory above may be opened.
     pub(crate) fn sync_parent(&self) -> Result<(), FileError> {
-        match self.root.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => self.sync_dir(Path::new(".")),
-            Some(parent) => self.sync_dir(parent),
-            None => Ok(()),
+        let Some(parent) = self.root.parent() else { return Ok(()) };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        match self.sync_dir(parent) {
+            Err(denied) if denied.error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            result => result,
         }
     }
 
-    /// Replaces a file by one with this content, so that a reader sees the old or the new one. With `durable`, a crash
-    /// too leaves the old or the new one, and the new one is on disk when this returns.
-    pub(crate) fn replace(&self, path: &Path, content: &[u8], durable: bool) -> Result<(), FileError> {
+    /// Replaces a file by one with this content, so that a reader sees the old or the new one. With `whole`, so does who
+    /// comes after a crash; it is the new one for sure once the directory is synced.
+    pub(crate) fn replace(&self, path: &Path, content: &[u8], whole: bool) -> Result<(), FileError> {
         let fresh = path.with_extension("new");
         let write = || {
             let file = self.storage.open(&fresh, Access::Replace)?;
             file.write_at(0, content)?;
-            if durable { file.sync_all() } else { Ok(()) }
+            if whole { file.sync_all() } else { Ok(()) }
         };
         write().map_err(FileError::at(&fresh))?;
-        self.storage.rename(&fresh, path).map_err(FileError::at(path))?;
-        match path.parent() {
-            Some(parent) if durable => self.sync_dir(parent),
-            _ => Ok(()),
-        }
+        self.storage.rename(&fresh, path).map_err(FileError::at(path))
     }
 }

@@ -68,6 +68,7 @@ impl Ledger {
         let lock = layout.lock()?;
         layout.sync_dir(&layout.log())?;
         layout.sync_dir(layout.root())?;
+        layout.sync_parent()?;
         let index = platform.index.open(&layout.index());
         let watermark = index.as_ref().ok().and_then(|index| index.watermark().ok().flatten());
         let loaded = load(&layout, Some(watermark.map_or(0, |watermark| watermark.rows)))?;

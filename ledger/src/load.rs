@@ -6,7 +6,7 @@
 use crate::error::{Damage, FileError, OpenError};
 use crate::layout::Layout;
 use crate::log::Head;
-use crate::recovery::{Tail, Witnesses, is_unborn, judge_tail, remove_unborn};
+use crate::recovery::{Tail, Witnesses, is_unborn, judge_tail, remove_unborn, settle};
 use crate::scan::{Position, Scanned, scan_segment};
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
@@ -75,10 +75,6 @@ fn open_segment(
 ) -> Result<(Arc<dyn StoredFile>, SegmentHeader), OpenError> {
     let path = layout.segment(first);
     let file = layout.open(&path, if write { Access::Write } else { Access::Read })?;
-    if write {
-        // What an earlier process wrote may still be in memory alone; what is read from here on must be on disk.
-        file.sync_all().map_err(FileError::at(&path))?;
-    }
     let header = SegmentHeader::read(&*file).map_err(|error| frame_error(&path, 0, error))?;
     let broken = |reason: &str| OpenError::Broken { path: path.clone(), reason: reason.to_owned() };
     if header.first_seq != first {
@@ -165,10 +161,12 @@ fn load_last(
     let scanned = scan_segment(&*file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
     let Scanned { lookups, position, bad } = scanned;
     let tail = Tail { file: &*file, path: &path, header: &header, position: &position };
-    if let Some(notice) = judge_tail(layout, &tail, bad, witnesses, repair)? {
-        notices.push(notice);
-    }
+    let cut = judge_tail(layout, &tail, bad, witnesses, repair)?;
     let end = position.offset.max(SEGMENT_HEADER_BYTES as u64);
+    if repair {
+        settle(&tail, lookups.groups.as_slice(), end, witnesses, cut.is_some())?;
+    }
+    notices.extend(cut);
     let end_seq = position.seq;
     let look = Look::Memory(lookups);
     Ok((Segment { header, path, file, look, end, end_seq }, position))

@@ -12,11 +12,13 @@
 use crate::error::{FileError, OpenError};
 use crate::layout::Layout;
 use crate::load::frame_error;
+use crate::lookup::GroupAt;
 use crate::scan::{Position, later_groups};
 use crate::storage::{Access, StoredFile};
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::note::{Checkpoint, SignedNote};
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// The end of the last segment.
 pub(crate) struct Tail<'a> {
@@ -89,6 +91,43 @@ pub(crate) fn judge_tail(
     if repair { cut(layout, tail, offset).map(Some) } else { Ok(None) }
 }
 
+/// Makes the last segment durable as it was read. A process that died, or a sync that failed, may have left bytes in
+/// memory alone, where a failed sync makes the system take them for written: so whatever no witness names is written
+/// again before it is synced.
+pub(crate) fn settle(
+    tail: &Tail<'_>,
+    groups: &[GroupAt],
+    end: u64,
+    witnesses: &Witnesses,
+    changed: bool,
+) -> Result<(), FileError> {
+    let named = witnesses.checkpointed.max(witnesses.indexed);
+    let unnamed = groups.iter().find(|group| group.first_seq >= named).map_or(end, |group| group.offset);
+    let from = if tail.header.first_seq >= named { 0 } else { unnamed };
+    let write = |offset, piece: &[u8]| tail.file.write_at(offset, piece).map_err(FileError::at(tail.path));
+    copy(tail.file, tail.path, from..end, write)?;
+    if changed || from < end { tail.file.sync_all().map_err(FileError::at(tail.path)) } else { Ok(()) }
+}
+
+/// Reads a range piece by piece, and hands each piece on with its offset.
+fn copy(
+    file: &dyn StoredFile,
+    path: &Path,
+    range: Range<u64>,
+    mut write: impl FnMut(u64, &[u8]) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    let mut offset = range.start;
+    let mut chunk = vec![0; 1 << 20];
+    while offset < range.end {
+        let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
+        let piece = chunk.get_mut(..length).unwrap_or_default();
+        file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
+        write(offset, piece)?;
+        offset += length as u64;
+    }
+    Ok(())
+}
+
 /// Keeps the bytes of a torn tail, and cuts it off.
 fn cut(layout: &Layout, tail: &Tail<'_>, offset: u64) -> Result<String, OpenError> {
     let at = FileError::at;
@@ -96,7 +135,6 @@ fn cut(layout: &Layout, tail: &Tail<'_>, offset: u64) -> Result<String, OpenErro
     let name = tail.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("segment");
     let kept = keep(layout, tail.file, tail.path, offset..size, &format!("{name}-{offset}"))?;
     tail.file.truncate(offset).map_err(at(tail.path))?;
-    tail.file.sync_all().map_err(at(tail.path))?;
     Ok(format!(
         "{}: the last {} bytes, from offset {offset}, were a write that a crash cut short and nobody was told of; \
          they are kept in {}",
@@ -111,9 +149,9 @@ fn keep(
     layout: &Layout,
     file: &dyn StoredFile,
     path: &Path,
-    range: std::ops::Range<u64>,
+    range: Range<u64>,
     name: &str,
-) -> Result<std::path::PathBuf, FileError> {
+) -> Result<PathBuf, FileError> {
     let quarantine = layout.quarantine();
     layout.storage().create_dirs(&quarantine).map_err(FileError::at(&quarantine))?;
     let free = |number: u32| quarantine.join(format!("{name}.{number}.torn"));
@@ -122,15 +160,10 @@ fn keep(
         .find(|target| layout.storage().kind(target).is_none())
         .unwrap_or_else(|| free(u32::MAX));
     let out = layout.open(&target, Access::CreateNew)?;
-    let mut offset = range.start;
-    let mut chunk = vec![0; 1 << 20];
-    while offset < range.end {
-        let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
-        let piece = chunk.get_mut(..length).unwrap_or_default();
-        file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
-        out.write_at(offset - range.start, piece).map_err(FileError::at(&target))?;
-        offset += length as u64;
-    }
+    let start = range.start;
+    copy(file, path, range, |offset, piece| {
+        out.write_at(offset - start, piece).map_err(FileError::at(&target))
+    })?;
     out.sync_all().map_err(FileError::at(&target))?;
     layout.sync_dir(&quarantine)?;
     layout.sync_dir(layout.root())?;

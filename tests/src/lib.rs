@@ -37,3 +37,5 @@ mod piece;
 pub mod rng;
 pub mod sample;
 pub mod shop;
+pub mod sim;
+pub mod trial;

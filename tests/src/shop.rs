@@ -6,8 +6,8 @@ use counterfoil_format::content::{Actors, Context, Evidence, Judge, Subject};
 use counterfoil_format::intent::{IntentId, Tier};
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_ledger::{
-    Draft, DraftOp, Ledger, OpenError, Receipt, SecretKey, Signer, Submission, SubmissionBuilder,
-    SubmitError, now,
+    CreateError, Draft, DraftOp, Ledger, OpenError, Platform, Receipt, SecretKey, Signer, Submission,
+    SubmissionBuilder, SubmitError, now,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,10 +50,15 @@ pub struct Shop {
 impl Shop {
     /// Begins a ledger in a directory that is new or empty.
     pub fn begin(dir: &Path, segment_bytes: u64) -> Self {
+        Self::begin_on(&Platform::default(), dir, segment_bytes).unwrap()
+    }
+
+    /// The same in given surroundings.
+    pub fn begin_on(platform: &Platform, dir: &Path, segment_bytes: u64) -> Result<Self, CreateError> {
         let keys = Keys::default();
         let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes };
-        let ledger =
-            Ledger::create(dir, "example.com/shop", policy, &keys.owner, keys.ledger.clone()).unwrap();
+        let (owner, seal_key) = (&keys.owner, keys.ledger.clone());
+        let ledger = Ledger::create_on(platform, dir, "example.com/shop", policy, owner, seal_key)?;
         let shop = Shop { ledger, keys };
         for (number, role, name, key) in [
             (1, Role::Executor, "executor-1", &shop.keys.executor),
@@ -61,15 +66,20 @@ impl Shop {
         ] {
             let grant = KeyChange::Grant { key: *key.public().as_bytes(), roles: role.bit(), name };
             let draft = Draft::with_body(IntentId([number; 16]), Body::Key(grant), now());
-            shop.land(&shop.keys.owner, &[draft]).unwrap();
+            shop.land(&shop.keys.owner, &[draft])?;
         }
-        shop
+        Ok(shop)
     }
 
     /// Opens a shop's ledger again.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        Self::open_on(&Platform::default(), dir)
+    }
+
+    /// The same in given surroundings.
+    pub fn open_on(platform: &Platform, dir: &Path) -> Result<Self, OpenError> {
         let keys = Keys::default();
-        Ok(Shop { ledger: Ledger::open(dir, keys.ledger.clone())?, keys })
+        Ok(Shop { ledger: Ledger::open_on(platform, dir, keys.ledger.clone())?, keys })
     }
 
     /// Lands drafts as one submission.
@@ -79,6 +89,14 @@ impl Shop {
             builder.push(draft)?;
         }
         self.ledger.submit(builder.sign(self.ledger.ledger_id())?)
+    }
+
+    /// Lands a row that needs the owner's key alone.
+    pub fn grant_another(&self) -> Result<Vec<Receipt>, SubmitError> {
+        let key = SecretKey::from_seed(&[5; 32]).unwrap();
+        let grant =
+            KeyChange::Grant { key: *key.public().as_bytes(), roles: Role::Auditor.bit(), name: "auditor-1" };
+        self.land(&self.keys.owner, &[Draft::with_body(IntentId([5; 16]), Body::Key(grant), now())])
     }
 
     /// A signed submission of the reference decisions numbered `first..first + rows`.
