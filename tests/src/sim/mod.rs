@@ -116,6 +116,14 @@ impl SimFs {
         found.filter(|(path, _)| path.to_string_lossy().ends_with(end)).collect()
     }
 
+    /// Takes files away behind everybody's back, durably.
+    pub fn lose(&self, end: &str) {
+        let mut world = self.world();
+        let kept = |path: &Path| !path.to_string_lossy().ends_with(end);
+        world.names.retain(|path, _| kept(path));
+        world.durable_names.retain(|path, _| kept(path));
+    }
+
     /// Changes a file behind everybody's back, durably.
     pub fn overwrite(&self, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
         let mut world = self.world();
