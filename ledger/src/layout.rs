@@ -2,8 +2,12 @@
 
 use crate::error::{FileError, OpenError};
 use crate::storage::{Access, Disk, Kind, Lock, Storage, StoredFile};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What the name of a file ends in until the file is whole.
+const UNFINISHED: &str = ".unfinished";
 
 /// The paths of a ledger, and the file system they are on.
 #[derive(Debug, Clone)]
@@ -139,4 +143,57 @@ impl Layout {
             _ => Ok(()),
         }
     }
+
+    /// Writes the first bytes of an open file to a file of another path, in place of the one that is there, so that a
+    /// crash leaves the old or the new one. The bytes are on disk when this returns; the name is once the directory is
+    /// synced.
+    pub(crate) fn copy(
+        &self,
+        from: &dyn StoredFile,
+        path: &Path,
+        size: u64,
+        to: &Path,
+    ) -> Result<(), FileError> {
+        let fresh = unfinished(to);
+        self.discard(&fresh)?;
+        self.copy_range(from, path, 0..size, &fresh)?;
+        self.storage.rename(&fresh, to).map_err(FileError::at(to))
+    }
+
+    /// Copies bytes of an open file to a new file, durably but for its name.
+    pub(crate) fn copy_range(
+        &self,
+        from: &dyn StoredFile,
+        path: &Path,
+        range: Range<u64>,
+        to: &Path,
+    ) -> Result<(), FileError> {
+        let out = self.open(to, Access::CreateNew)?;
+        let mut offset = range.start;
+        let mut chunk = vec![0; 1 << 20];
+        while offset < range.end {
+            let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
+            let piece = chunk.get_mut(..length).unwrap_or_default();
+            from.read_exact_at(offset, piece).map_err(FileError::at(path))?;
+            out.write_at(offset - range.start, piece).map_err(FileError::at(to))?;
+            offset += length as u64;
+        }
+        out.sync_all().map_err(FileError::at(to))
+    }
+
+    /// Removes a file, when there is one. A file that a crash left unfinished may be another name of a segment: it is
+    /// removed, and never written over.
+    pub(crate) fn discard(&self, path: &Path) -> Result<(), FileError> {
+        match self.storage.kind(path) {
+            Some(_) => self.storage.remove(path).map_err(FileError::at(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The name of a file until it is whole. Nothing but [`Layout::copy`] uses it.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
 }

@@ -27,6 +27,7 @@ pub(crate) struct Tail<'a> {
 }
 
 /// What speaks for rows having been durable, gathered before the log is read.
+#[derive(Default)]
 pub(crate) struct Witnesses {
     checkpointed: u64,
     indexed: u64,
@@ -121,17 +122,7 @@ fn keep(
         .map(free)
         .find(|target| layout.storage().kind(target).is_none())
         .unwrap_or_else(|| free(u32::MAX));
-    let out = layout.open(&target, Access::CreateNew)?;
-    let mut offset = range.start;
-    let mut chunk = vec![0; 1 << 20];
-    while offset < range.end {
-        let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
-        let piece = chunk.get_mut(..length).unwrap_or_default();
-        file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
-        out.write_at(offset - range.start, piece).map_err(FileError::at(&target))?;
-        offset += length as u64;
-    }
-    out.sync_all().map_err(FileError::at(&target))?;
+    layout.copy_range(file, path, range, &target)?;
     layout.sync_dir(&quarantine)?;
     layout.sync_dir(layout.root())?;
     Ok(target)
