@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What the name of a file ends in until the file is whole.
-const UNFINISHED: &str = ".unfinished";
+pub(crate) const UNFINISHED: &str = ".unfinished";
 
 /// The paths of a ledger, and the file system they are on.
 #[derive(Debug, Clone)]
@@ -25,6 +25,11 @@ impl Layout {
     /// The paths below a directory of a file system.
     pub fn on(root: &Path, storage: Arc<dyn Storage>) -> Self {
         Layout { root: root.to_owned(), storage }
+    }
+
+    /// The paths below another directory of the same file system.
+    pub(crate) fn elsewhere(&self, root: &Path) -> Self {
+        Self::on(root, self.storage.clone())
     }
 
     /// The file system.
@@ -160,6 +165,15 @@ impl Layout {
         self.storage.rename(&fresh, to).map_err(FileError::at(to))
     }
 
+    /// Gives a file the name `to` as well, in place of the one that has it. The names are durable once the directory is
+    /// synced.
+    pub(crate) fn link(&self, file: &Path, to: &Path) -> Result<(), FileError> {
+        let fresh = unfinished(to);
+        self.discard(&fresh)?;
+        self.storage.hard_link(file, &fresh).map_err(FileError::at(&fresh))?;
+        self.storage.rename(&fresh, to).map_err(FileError::at(to))
+    }
+
     /// Copies bytes of an open file to a new file, durably but for its name.
     pub(crate) fn copy_range(
         &self,
@@ -191,7 +205,7 @@ impl Layout {
     }
 }
 
-/// The name of a file until it is whole. Nothing but [`Layout::copy`] uses it.
+/// The name of a file until it is whole. Nothing but [`Layout::copy`] and [`Layout::link`] uses it.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);

@@ -33,6 +33,11 @@ pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenE
     load_with(layout, &witnesses, writer.is_some())
 }
 
+/// Loads what is there of a copy that may be cut: neither the checkpoint nor the state index is asked what is missing.
+pub(crate) fn load_copy(layout: &Layout) -> Result<Loaded, OpenError> {
+    load_with(layout, &Witnesses::default(), false)
+}
+
 fn load_with(layout: &Layout, witnesses: &Witnesses, repair: bool) -> Result<Loaded, OpenError> {
     layout.check()?;
     let mut firsts = layout.segments()?;
