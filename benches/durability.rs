@@ -30,7 +30,7 @@ fn open(rows: u64, rounds: u64) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("shop");
     let shop = Shop::begin(&path, 64 << 20);
-    for first in (0..rows).step_by(PER_SUBMISSION as usize) {
+    for first in (0..rows).step_by(usize::try_from(PER_SUBMISSION).unwrap()) {
         shop.ledger.submit(shop.decisions(first, PER_SUBMISSION)).unwrap();
     }
     // A copy now is what a writer that dies leaves; the index of a closed one is complete.

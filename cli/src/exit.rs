@@ -1,6 +1,6 @@
 //! Exit statuses, and how an error ends the program.
 
-use counterfoil_ledger::{DraftError, ReadError, SubmitError};
+use counterfoil_ledger::{BackupError, DraftError, ReadError, SubmitError};
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -48,6 +48,10 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
                 Some(DraftError::Format { .. } | DraftError::Empty)
             )
             || matches!(cause.downcast_ref::<ReadError>(), Some(ReadError::NoSuchRow { .. }))
+            || cause.downcast_ref::<BackupError>().is_some_and(|error| {
+                use BackupError::{Copy, File, Open, Read};
+                !matches!(error, Copy(_) | Open(_) | Read(_) | File(_))
+            })
     });
     if refused { REFUSED } else { UNABLE }
 }

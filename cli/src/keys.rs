@@ -44,6 +44,11 @@ impl KeyDir {
         KeyDir { path }
     }
 
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The file of a secret key.
     pub fn secret(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}.key"))

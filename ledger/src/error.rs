@@ -203,3 +203,106 @@ pub enum ReadError {
     #[error(transparent)]
     File(#[from] FileError),
 }
+
+/// Why a ledger was not backed up. What was in the destination is still there: the older copy, or anything else.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The destination is the ledger's own directory, or lies in it.
+    #[error("{}: lies in the ledger's own directory {}; a copy goes elsewhere", dest.display(), ledger.display())]
+    Inside {
+        /// The destination.
+        dest: PathBuf,
+        /// The ledger's directory.
+        ledger: PathBuf,
+    },
+    /// The destination holds something that is no ledger.
+    #[error(
+        "{}: is no ledger and not empty; a backup goes into a new or empty directory, or an older copy of the same \
+         ledger. Nothing was changed",
+        .0.display()
+    )]
+    Occupied(PathBuf),
+    /// The destination holds another ledger.
+    #[error(
+        "{}: holds another ledger, {there}; this one is {here}. Nothing was changed; back up to another directory",
+        dest.display()
+    )]
+    OtherLedger {
+        /// The destination.
+        dest: PathBuf,
+        /// The id of the ledger there.
+        there: Hash,
+        /// The id of the ledger to be copied.
+        here: Hash,
+    },
+    /// The destination holds another history of this ledger.
+    #[error(
+        "{}: holds another history of this ledger: row {row} is {there} there and {here} here, and the rows before it \
+         are the same. Nothing was changed; one of the two went on from an older copy, or was forged. Back up to \
+         another directory, and keep both",
+        dest.display()
+    )]
+    Fork {
+        /// The destination.
+        dest: PathBuf,
+        /// The first row where they part.
+        row: u64,
+        /// The hash of that row there.
+        there: Hash,
+        /// The hash of that row in the ledger.
+        here: Hash,
+    },
+    /// The destination has lost rows, and they were not those of this ledger.
+    #[error(
+        "{}: names {size} rows, of which {rows} are there, and the rest were not those of this ledger: they parted \
+         somewhere in rows {rows} to {}. Nothing was changed; back up to another directory, and keep both",
+        checkpoint.display(),
+        size.saturating_sub(1)
+    )]
+    LostFork {
+        /// The destination's checkpoint.
+        checkpoint: PathBuf,
+        /// How many rows are there.
+        rows: u64,
+        /// How many rows it names.
+        size: u64,
+    },
+    /// The destination holds more rows than the ledger.
+    #[error(
+        "{}: holds {there} rows, and the ledger {here}: the ledger is older than its copy, or was cut. Nothing was \
+         changed; to go on from the copy, put it in the ledger's place",
+        dest.display()
+    )]
+    Ahead {
+        /// The destination.
+        dest: PathBuf,
+        /// How many rows it holds, by its log or its checkpoint.
+        there: u64,
+        /// How many rows the ledger holds.
+        here: u64,
+    },
+    /// The destination holds the same rows, cut into other segments.
+    #[error(
+        "{}: holds the same rows in other segments: one begins at row {row} there, and none here. Nothing was changed; \
+         back up to another directory",
+        dest.display()
+    )]
+    OtherSegments {
+        /// The destination.
+        dest: PathBuf,
+        /// The first row of a segment that the ledger does not have.
+        row: u64,
+    },
+    /// The older copy cannot be read, or the new one is not what was written.
+    #[error("the copy cannot be used: {0}. Move it aside, and back up to an empty directory")]
+    Copy(OpenError),
+    /// The ledger cannot be read, or another process has the destination open for writing.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A row of either cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The disk.
+    #[error(transparent)]
+    File(#[from] FileError),
+}

@@ -3,8 +3,12 @@
 use crate::error::{FileError, OpenError};
 use crate::storage::{Access, Disk, Kind, Lock, Storage, StoredFile};
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What the name of a file ends in until the file is whole.
+pub(crate) const UNFINISHED: &str = ".unfinished";
 
 /// The paths of a ledger, and the file system they are on.
 #[derive(Debug, Clone)]
@@ -22,6 +26,11 @@ impl Layout {
     /// The paths below a directory of a file system.
     pub fn on(root: &Path, storage: Arc<dyn Storage>) -> Self {
         Layout { root: root.to_owned(), storage }
+    }
+
+    /// The paths below another directory of the same file system.
+    pub(crate) fn elsewhere(&self, root: &Path) -> Self {
+        Self::on(root, self.storage.clone())
     }
 
     /// The file system.
@@ -137,4 +146,79 @@ impl Layout {
         write().map_err(FileError::at(&fresh))?;
         self.storage.rename(&fresh, path).map_err(FileError::at(path))
     }
+
+    /// Writes the first bytes of an open file to a file of another path, in place of the one that is there, so that a
+    /// crash leaves the old or the new one. The bytes are on disk when this returns; the name is once the directory is
+    /// synced.
+    pub(crate) fn copy(
+        &self,
+        from: &dyn StoredFile,
+        path: &Path,
+        size: u64,
+        to: &Path,
+    ) -> Result<(), FileError> {
+        let fresh = unfinished(to);
+        self.discard(&fresh)?;
+        self.copy_range(from, path, 0..size, &fresh)?;
+        self.storage.rename(&fresh, to).map_err(FileError::at(to))
+    }
+
+    /// Gives a file the name `to` as well, in place of the one that has it. The names are durable once the directory is
+    /// synced.
+    pub(crate) fn link(&self, file: &Path, to: &Path) -> Result<(), FileError> {
+        let fresh = unfinished(to);
+        self.discard(&fresh)?;
+        self.storage.hard_link(file, &fresh).map_err(FileError::at(&fresh))?;
+        self.storage.rename(&fresh, to).map_err(FileError::at(to))
+    }
+
+    /// Copies bytes of an open file to a new file, durably but for its name.
+    pub(crate) fn copy_range(
+        &self,
+        from: &dyn StoredFile,
+        path: &Path,
+        range: Range<u64>,
+        to: &Path,
+    ) -> Result<(), FileError> {
+        let out = self.open(to, Access::CreateNew)?;
+        let start = range.start;
+        let write = |offset, piece: &[u8]| out.write_at(offset - start, piece).map_err(FileError::at(to));
+        pieces(from, path, range, write)?;
+        out.sync_all().map_err(FileError::at(to))
+    }
+
+    /// Removes a file, when there is one. A file that a crash left unfinished may be another name of a segment: it is
+    /// removed, and never written over.
+    pub(crate) fn discard(&self, path: &Path) -> Result<(), FileError> {
+        match self.storage.kind(path) {
+            Some(_) => self.storage.remove(path).map_err(FileError::at(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads a range of an open file piece by piece, and hands each piece on with its offset.
+pub(crate) fn pieces(
+    file: &dyn StoredFile,
+    path: &Path,
+    range: Range<u64>,
+    mut take: impl FnMut(u64, &[u8]) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    let mut offset = range.start;
+    let mut chunk = vec![0; 1 << 20];
+    while offset < range.end {
+        let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
+        let piece = chunk.get_mut(..length).unwrap_or_default();
+        file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
+        take(offset, piece)?;
+        offset += length as u64;
+    }
+    Ok(())
+}
+
+/// The name of a file until it is whole. Nothing but [`Layout::copy`] and [`Layout::link`] uses it.
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
 }

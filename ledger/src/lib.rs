@@ -51,6 +51,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backup;
 mod batch;
 mod chain;
 mod current;
@@ -76,9 +77,10 @@ pub mod storage;
 mod tiles;
 mod writer;
 
+pub use backup::{BackupReport, Linking};
 pub use chain::Receipt;
 pub use draft::{Draft, DraftError, DraftOp, Submission, SubmissionBuilder};
-pub use error::{CreateError, Damage, FileError, OpenError, ReadError, SubmitError};
+pub use error::{BackupError, CreateError, Damage, FileError, OpenError, ReadError, SubmitError};
 pub use index::{Held, InMemory, IndexSource, Sled, StateIndex, Watermark};
 pub use layout::Layout;
 pub use ledger::Ledger;

@@ -29,13 +29,21 @@ pub(crate) struct Loaded {
 
 /// Loads the segments of a ledger. A writer says how many rows its state index holds, and repairs; a reader does not.
 pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenError> {
-    let repair = writer.is_some();
     let witnesses = Witnesses::gather(layout, writer);
+    load_with(layout, &witnesses, writer.is_some())
+}
+
+/// Loads what is there of a copy that may be cut: neither the checkpoint nor the state index is asked what is missing.
+pub(crate) fn load_copy(layout: &Layout) -> Result<Loaded, OpenError> {
+    load_with(layout, &Witnesses::default(), false)
+}
+
+fn load_with(layout: &Layout, witnesses: &Witnesses, repair: bool) -> Result<Loaded, OpenError> {
     layout.check()?;
     let mut firsts = layout.segments()?;
     let mut notices = Vec::new();
     if let Some(last) = firsts.last().copied()
-        && is_unborn(layout, last, &witnesses)?
+        && is_unborn(layout, last, witnesses)?
     {
         if repair {
             notices.push(remove_unborn(layout, last)?);
@@ -58,7 +66,7 @@ pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenE
         let segment = load_closed(layout, *first, &mut end, repair, &mut notices)?;
         sealed.push(Arc::new(segment));
     }
-    let (active, position) = load_last(layout, *last, &end, &witnesses, repair, &mut notices)?;
+    let (active, position) = load_last(layout, *last, &end, witnesses, repair, &mut notices)?;
     let tree = position.tree;
     let root = tree.root().unwrap_or_default();
     let head =
@@ -74,6 +82,9 @@ fn open_segment(
     write: bool,
 ) -> Result<(Arc<dyn StoredFile>, SegmentHeader), OpenError> {
     let path = layout.segment(first);
+    if write {
+        unshare(layout, &path)?;
+    }
     let file = layout.open(&path, if write { Access::Write } else { Access::Read })?;
     let header = SegmentHeader::read(&*file).map_err(|error| frame_error(&path, 0, error))?;
     let broken = |reason: &str| OpenError::Broken { path: path.clone(), reason: reason.to_owned() };
@@ -87,6 +98,18 @@ fn open_segment(
         return Err(broken("it does not continue the segment before it"));
     }
     Ok((file, header))
+}
+
+/// Takes a segment that has other names, as hard-linked copies have, for the ledger's own before it is written to, so
+/// that no copy changes with it.
+fn unshare(layout: &Layout, path: &Path) -> Result<(), FileError> {
+    if !layout.storage().is_shared(path).map_err(FileError::at(path))? {
+        return Ok(());
+    }
+    let shared = layout.open(path, Access::Read)?;
+    let size = shared.size().map_err(FileError::at(path))?;
+    layout.copy(&*shared, path, size, path)?;
+    layout.sync_dir(&layout.log())
 }
 
 pub(crate) fn frame_error(path: &Path, offset: u64, error: FrameError) -> OpenError {

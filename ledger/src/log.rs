@@ -7,7 +7,7 @@ use crate::error::{Damage, FileError, OpenError, ReadError};
 use crate::layout::Layout;
 use crate::load::{Loaded, load};
 use crate::lookup::Entry;
-use crate::segment::{Look, Segment, StoredRow};
+use crate::segment::{Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
 use crate::storage::StoredFile;
 use counterfoil_format::Hash;
@@ -111,17 +111,28 @@ impl Log {
 
     /// The newest seal, as a signed checkpoint.
     pub fn signed_checkpoint(&self) -> Result<SignedNote, OpenError> {
-        let keys = self.governance()?.keys;
+        self.seal_at(self.head().size)
+    }
+
+    /// The seal of the group that ends at a size, as a signed checkpoint.
+    pub(crate) fn seal_at(&self, size: u64) -> Result<SignedNote, OpenError> {
+        let keys = self.governance_at(size)?.keys;
         let key = keys.sealing().ok_or(OpenError::WrongLedgerKey)?.key.clone();
-        let head = self.head();
-        let last = head.size.saturating_sub(1);
-        let group = self.group(last).ok_or(ReadError::NoSuchRow { row: last, size: head.size })?;
+        let last = size.saturating_sub(1);
+        let group = self.group(last).ok_or(ReadError::NoSuchRow { row: last, size })?;
         let mut body = Vec::new();
         let header = group.read(&mut body)?;
         let seal = GroupBody::parse(&header, &body).map_err(|error| group.damage(error.into()))?.seal;
         let text = checkpoint_text(&self.origin, header.end_seq(), &seal.root);
         let key = VerifierKey { name: self.origin.clone(), key };
         Ok(SignedNote::new(text, &key, &seal.signature))
+    }
+
+    /// The segments that hold rows, as far as they are durable, and the end of the log, all of one moment.
+    pub(crate) fn segments(&self) -> (Vec<SegmentFile>, Head) {
+        let inner = self.read();
+        let rows = |segment: &&Segment| segment.end_seq > segment.header.first_seq;
+        (inner.segments().filter(rows).map(SegmentFile::of).collect(), inner.head)
     }
 
     /// Reads a row.
@@ -230,8 +241,13 @@ impl Log {
 
     /// What governs the next row: keys, policy, kill switch, and which rows are taken back.
     pub fn governance(&self) -> Result<Governance, OpenError> {
+        self.governance_at(u64::MAX)
+    }
+
+    /// What governs the row behind the first `size` rows.
+    fn governance_at(&self, size: u64) -> Result<Governance, OpenError> {
         let mut governance: Option<Governance> = None;
-        for seq in self.special() {
+        for seq in self.special().into_iter().take_while(|seq| *seq < size) {
             let refused = |reason: String| OpenError::Governance { row: seq, reason };
             let stored = self.row(seq)?;
             let row = stored.parse()?;

@@ -10,7 +10,7 @@
 //! checkpoint kept elsewhere can tell.
 
 use crate::error::{FileError, OpenError};
-use crate::layout::Layout;
+use crate::layout::{Layout, pieces};
 use crate::load::frame_error;
 use crate::lookup::GroupAt;
 use crate::scan::{Position, later_groups};
@@ -29,6 +29,7 @@ pub(crate) struct Tail<'a> {
 }
 
 /// What speaks for rows having been durable, gathered before the log is read.
+#[derive(Default)]
 pub(crate) struct Witnesses {
     checkpointed: u64,
     indexed: u64,
@@ -107,27 +108,8 @@ pub(crate) fn settle(
     let unnamed = groups.iter().find(|group| group.first_seq >= named).map_or(end, |group| group.offset);
     let from = if tail.header.first_seq >= named { 0 } else { unnamed };
     let write = |offset, piece: &[u8]| tail.file.write_at(offset, piece).map_err(FileError::at(tail.path));
-    copy(tail.file, tail.path, from..end, write)?;
+    pieces(tail.file, tail.path, from..end, write)?;
     if changed || from < end { tail.file.sync_all().map_err(FileError::at(tail.path)) } else { Ok(()) }
-}
-
-/// Reads a range piece by piece, and hands each piece on with its offset.
-fn copy(
-    file: &dyn StoredFile,
-    path: &Path,
-    range: Range<u64>,
-    mut write: impl FnMut(u64, &[u8]) -> Result<(), FileError>,
-) -> Result<(), FileError> {
-    let mut offset = range.start;
-    let mut chunk = vec![0; 1 << 20];
-    while offset < range.end {
-        let length = usize::try_from(range.end - offset).unwrap_or(chunk.len()).min(chunk.len());
-        let piece = chunk.get_mut(..length).unwrap_or_default();
-        file.read_exact_at(offset, piece).map_err(FileError::at(path))?;
-        write(offset, piece)?;
-        offset += length as u64;
-    }
-    Ok(())
 }
 
 /// Keeps the bytes of a torn tail, and cuts it off.
@@ -161,12 +143,7 @@ fn keep(
         .map(free)
         .find(|target| layout.storage().kind(target).is_none())
         .unwrap_or_else(|| free(u32::MAX));
-    let out = layout.open(&target, Access::CreateNew)?;
-    let start = range.start;
-    copy(file, path, range, |offset, piece| {
-        out.write_at(offset - start, piece).map_err(FileError::at(&target))
-    })?;
-    out.sync_all().map_err(FileError::at(&target))?;
+    layout.copy_range(file, path, range, &target)?;
     layout.sync_dir(&quarantine)?;
     layout.sync_dir(layout.root())?;
     Ok(target)

@@ -31,6 +31,24 @@ pub(crate) struct Segment {
     pub end_seq: u64,
 }
 
+/// A segment's file and the part of it that readers may read, without the look-ups.
+#[derive(Debug, Clone)]
+pub(crate) struct SegmentFile {
+    pub header: SegmentHeader,
+    pub path: PathBuf,
+    pub file: Arc<dyn StoredFile>,
+    /// Bytes that are durable.
+    pub end: u64,
+}
+
+impl SegmentFile {
+    /// A segment as it is now.
+    pub fn of(segment: &Segment) -> Self {
+        let Segment { header, path, file, end, .. } = segment;
+        SegmentFile { header: *header, path: path.clone(), file: file.clone(), end: *end }
+    }
+}
+
 /// A row's bytes, read from a segment.
 #[derive(Debug, Clone)]
 pub struct StoredRow {

@@ -14,8 +14,8 @@ use rustix::fs::{FallocateFlags, fallocate};
 use std::fmt::Debug;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How a file is opened.
@@ -76,6 +76,21 @@ pub trait Storage: Send + Sync + Debug {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Gives a file one more name, which must be free. A file system that cannot do it says so: callers copy then.
+    fn hard_link(&self, _file: &Path, _name: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Whether a file has more names than one, so that what is written to it is seen under them all.
+    fn is_shared(&self, _file: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The one path of what exists, without `..` and symbolic links.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 
     /// Reads a whole file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -177,5 +192,21 @@ impl Storage for Disk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+
+    fn hard_link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        // A link to a symbolic link would be no copy of what it leads to.
+        if !fs::symlink_metadata(file)?.is_file() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        fs::hard_link(file, name)
+    }
+
+    fn is_shared(&self, file: &Path) -> io::Result<bool> {
+        Ok(fs::metadata(file)?.nlink() > 1)
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
     }
 }
