@@ -70,7 +70,7 @@ impl Ledger {
         layout.sync_dir(layout.root())?;
         let index = platform.index.open(&layout.index());
         let watermark = index.as_ref().ok().and_then(|index| index.watermark().ok().flatten());
-        let loaded = load(&layout, Some(watermark.map_or(0, |watermark| watermark.rows)))?;
+        let loaded = load(&layout, watermark.map_or(0, |watermark| watermark.rows))?;
         let (tree, mut notices) = (loaded.tree.clone(), loaded.notices.clone());
         let log = Arc::new(Log::from_loaded(layout, loaded)?);
         let governance = log.governance()?;

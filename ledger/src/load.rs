@@ -1,7 +1,7 @@
 //! Loading a ledger: from closed segments by their side files, the last one by reading it through.
 //!
 //! A writer repairs what a crash left behind: it writes missing side files and cuts a torn tail off
-//! ([`crate::recovery`]). A reader changes nothing.
+//! ([`crate::recovery`]). A reader changes nothing, and reads the last segment as a follower does ([`crate::follow`]).
 
 use crate::error::{Damage, FileError, OpenError};
 use crate::layout::Layout;
@@ -27,25 +27,51 @@ pub(crate) struct Loaded {
     pub notices: Vec<String>,
 }
 
-/// Loads the segments of a ledger. A writer says how many rows its state index holds, and repairs; a reader does not.
-pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenError> {
-    let repair = writer.is_some();
-    let witnesses = Witnesses::gather(layout, writer);
+/// Loads the segments of a ledger for its writer, and repairs what a crash has left; the state index holds this many
+/// rows.
+pub(crate) fn load(layout: &Layout, indexed: u64) -> Result<Loaded, OpenError> {
+    let witnesses = Witnesses::gather(layout, Some(indexed));
     layout.check()?;
-    let mut firsts = layout.segments()?;
     let mut notices = Vec::new();
+    let (closed, last) = born_segments(layout, &witnesses, true, &mut notices)?;
+    let (sealed, end) = load_closed(layout, &closed, true, &mut notices)?;
+    let (active, position) = load_last(layout, last, &end, &witnesses, &mut notices)?;
+    Ok(Loaded { sealed, active, head: position.head(), tree: position.tree, notices })
+}
+
+/// The first rows of the closed segments and of the last one. A last segment whose header never became durable is none,
+/// and with `repair` it is removed.
+pub(crate) fn born_segments(
+    layout: &Layout,
+    witnesses: &Witnesses,
+    repair: bool,
+    notices: &mut Vec<String>,
+) -> Result<(Vec<u64>, u64), OpenError> {
+    let mut firsts = layout.segments()?;
     if let Some(last) = firsts.last().copied()
-        && is_unborn(layout, last, &witnesses)?
+        && is_unborn(layout, last, witnesses)?
     {
         if repair {
             notices.push(remove_unborn(layout, last)?);
         }
         firsts.pop();
     }
-    let Some((last, closed)) = firsts.split_last() else {
-        let reason = "log/ holds no segment";
-        return Err(OpenError::NotALedger { path: layout.root().to_owned(), reason });
-    };
+    match firsts.pop() {
+        Some(last) => Ok((firsts, last)),
+        None => {
+            let reason = "log/ holds no segment";
+            Err(OpenError::NotALedger { path: layout.root().to_owned(), reason })
+        }
+    }
+}
+
+/// Loads the closed segments of a ledger; yields where the last one of them ends.
+pub(crate) fn load_closed(
+    layout: &Layout,
+    closed: &[u64],
+    repair: bool,
+    notices: &mut Vec<String>,
+) -> Result<(Vec<Arc<Segment>>, SegmentEnd), OpenError> {
     let mut end = SegmentEnd {
         rows: 0,
         bytes: 0,
@@ -55,19 +81,14 @@ pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenE
     };
     let mut sealed = Vec::with_capacity(closed.len());
     for first in closed {
-        let segment = load_closed(layout, *first, &mut end, repair, &mut notices)?;
+        let segment = load_one_closed(layout, *first, &mut end, repair, notices)?;
         sealed.push(Arc::new(segment));
     }
-    let (active, position) = load_last(layout, *last, &end, &witnesses, repair, &mut notices)?;
-    let tree = position.tree;
-    let root = tree.root().unwrap_or_default();
-    let head =
-        Head { size: position.seq, root, row_hash: position.last_hash, landed_at: position.last_landed };
-    Ok(Loaded { sealed, active, head, tree, notices })
+    Ok((sealed, end))
 }
 
 /// Opens a segment and checks that it follows what came before.
-fn open_segment(
+pub(crate) fn open_segment(
     layout: &Layout,
     first: u64,
     before: &SegmentEnd,
@@ -102,7 +123,7 @@ pub(crate) fn frame_error(path: &Path, offset: u64, error: FrameError) -> OpenEr
     }
 }
 
-fn load_closed(
+fn load_one_closed(
     layout: &Layout,
     first: u64,
     end: &mut SegmentEnd,
@@ -156,16 +177,15 @@ fn load_last(
     first: u64,
     before: &SegmentEnd,
     witnesses: &Witnesses,
-    repair: bool,
     notices: &mut Vec<String>,
 ) -> Result<(Segment, Position), OpenError> {
     let path = layout.segment(first);
-    let (file, header) = open_segment(layout, first, before, repair)?;
+    let (file, header) = open_segment(layout, first, before, true)?;
     let start = Position::start(&header, before.last_landed, before.tree.clone());
     let scanned = scan_segment(&*file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
     let Scanned { lookups, position, bad } = scanned;
     let tail = Tail { file: &*file, path: &path, header: &header, position: &position };
-    if let Some(notice) = judge_tail(layout, &tail, bad, witnesses, repair)? {
+    if let Some(notice) = judge_tail(layout, &tail, bad, witnesses, true)? {
         notices.push(notice);
     }
     let end = position.offset.max(SEGMENT_HEADER_BYTES as u64);

@@ -4,7 +4,7 @@ use crate::error::{FileError, ReadError};
 use crate::lookup::{GroupAt, Lookups, key_hash};
 use crate::side::SideFile;
 use crate::storage::StoredFile;
-use counterfoil_format::frame::SegmentHeader;
+use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::limits;
 use counterfoil_format::row::Row;
@@ -60,6 +60,12 @@ impl StoredRow {
 }
 
 impl Segment {
+    /// A segment of which no group is known yet.
+    pub fn begun(header: SegmentHeader, path: PathBuf, file: Arc<dyn StoredFile>) -> Self {
+        let look = Look::Memory(Lookups::default());
+        Segment { header, path, file, look, end: SEGMENT_HEADER_BYTES as u64, end_seq: header.first_seq }
+    }
+
     /// Reads a row that lies in this segment.
     pub fn row(&self, seq: u64) -> Result<StoredRow, ReadError> {
         let place = seq.saturating_sub(self.header.first_seq);

@@ -30,6 +30,7 @@ pub mod disputed;
 pub mod draft;
 pub mod forge;
 pub mod founding;
+pub mod gate;
 pub mod impostors;
 pub mod lawless;
 pub mod output;
