@@ -106,6 +106,7 @@ impl Run {
     }
 
     /// The JSON objects that were printed, one a line.
+    #[allow(dead_code, reason = "not every test reads lines")]
     pub fn lines(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
