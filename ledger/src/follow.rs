@@ -16,7 +16,7 @@
 use crate::durable::Durable;
 use crate::error::{FileError, OpenError};
 use crate::layout::Layout;
-use crate::load::{born_segments, frame_error, load_closed, open_segment};
+use crate::load::{Sides, born_segments, frame_error, load_closed, open_segment};
 use crate::log::Inner;
 use crate::recovery::{Tail, Witnesses, judge_tail};
 use crate::scan::{Buffers, Position, ScannedGroup, scan_group};
@@ -75,7 +75,7 @@ impl Follower {
         let witnesses = Witnesses::gather(&layout, None);
         layout.check()?;
         let (closed, last) = born_segments(&layout, &witnesses, false, &mut Vec::new())?;
-        let (sealed, before) = load_closed(&layout, &closed, false, &mut Vec::new())?;
+        let (sealed, before) = load_closed(&layout, &closed, Sides::Read, &mut Vec::new())?;
         let (file, header) = open_segment(&layout, last, &before, false)?;
         let at = Position::start(&header, before.last_landed, before.tree);
         let active = Segment::begun(header, layout.segment(last), file);

@@ -15,7 +15,7 @@ use counterfoil_format::Hash;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::merkle::CompactRange;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A ledger's segments, ready to be read.
 pub(crate) struct Loaded {
@@ -27,14 +27,25 @@ pub(crate) struct Loaded {
     pub notices: Vec<String>,
 }
 
+/// Which side files of closed segments are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sides {
+    /// None: a reader writes nothing.
+    Read,
+    /// Those that are missing or do not hold.
+    Mend,
+    /// All of them, from the segments alone.
+    Rebuild,
+}
+
 /// Loads the segments of a ledger for its writer, and repairs what a crash has left; the state index holds this many
 /// rows.
-pub(crate) fn load(layout: &Layout, indexed: u64) -> Result<Loaded, OpenError> {
+pub(crate) fn load(layout: &Layout, indexed: u64, sides: Sides) -> Result<Loaded, OpenError> {
     let witnesses = Witnesses::gather(layout, Some(indexed));
     layout.check()?;
     let mut notices = Vec::new();
     let (closed, last) = born_segments(layout, &witnesses, true, &mut notices)?;
-    let (sealed, end) = load_closed(layout, &closed, true, &mut notices)?;
+    let (sealed, end) = load_closed(layout, &closed, sides, &mut notices)?;
     let (active, position) = load_last(layout, last, &end, &witnesses, &mut notices)?;
     Ok(Loaded { sealed, active, head: position.head(), tree: position.tree, notices })
 }
@@ -69,7 +80,7 @@ pub(crate) fn born_segments(
 pub(crate) fn load_closed(
     layout: &Layout,
     closed: &[u64],
-    repair: bool,
+    sides: Sides,
     notices: &mut Vec<String>,
 ) -> Result<(Vec<Arc<Segment>>, SegmentEnd), OpenError> {
     let mut end = SegmentEnd {
@@ -81,7 +92,7 @@ pub(crate) fn load_closed(
     };
     let mut sealed = Vec::with_capacity(closed.len());
     for first in closed {
-        let segment = load_one_closed(layout, *first, &mut end, repair, notices)?;
+        let segment = load_one_closed(layout, *first, &mut end, sides, notices)?;
         sealed.push(Arc::new(segment));
     }
     Ok((sealed, end))
@@ -127,13 +138,14 @@ fn load_one_closed(
     layout: &Layout,
     first: u64,
     end: &mut SegmentEnd,
-    write: bool,
+    sides: Sides,
     notices: &mut Vec<String>,
 ) -> Result<Segment, OpenError> {
     let path = layout.segment(first);
     let (file, header) = open_segment(layout, first, end, false)?;
     let size = file.size().map_err(FileError::at(&path))?;
-    let look = match SideFile::open(layout, &header, size) {
+    let side = if sides == Sides::Rebuild { None } else { SideFile::open(layout, &header, size) };
+    let look = match side {
         Some(side) => {
             *end = side.end.clone();
             Look::Side(side)
@@ -147,11 +159,11 @@ fn load_one_closed(
             }
             *end = scanned.position.end(&header);
             let look = Look::Memory(scanned.lookups);
-            if write { write_side(layout, &header, look, end, notices)? } else { look }
+            if sides == Sides::Read { look } else { write_side(layout, &header, look, end, notices)? }
         }
     };
     let end_seq = first.saturating_add(end.rows);
-    Ok(Segment { header, path, file, look, end: size, end_seq })
+    Ok(Segment { header, path, file, look, mended: OnceLock::new(), end: size, end_seq })
 }
 
 /// Writes the side file of a closed segment and reads from it; when it cannot be written, memory serves.
@@ -191,5 +203,5 @@ fn load_last(
     let end = position.offset.max(SEGMENT_HEADER_BYTES as u64);
     let end_seq = position.seq;
     let look = Look::Memory(lookups);
-    Ok((Segment { header, path, file, look, end, end_seq }, position))
+    Ok((Segment { header, path, file, look, mended: OnceLock::new(), end, end_seq }, position))
 }

@@ -191,6 +191,11 @@ impl Log {
         Ok(rows)
     }
 
+    /// What was found and mended since the log was opened, in words for people.
+    pub fn notices(&self) -> Vec<String> {
+        self.read().segments().filter_map(Segment::notice).collect()
+    }
+
     /// The rows that are no decisions, ascending.
     pub fn special(&self) -> Vec<u64> {
         self.read().segments().flat_map(Segment::special).collect()

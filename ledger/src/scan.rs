@@ -104,6 +104,31 @@ pub(crate) fn scan_segment<R: ReadAt + ?Sized>(
     Ok(scanned)
 }
 
+/// The look-ups of a closed segment of `size` bytes, whose chain was checked before. Groups are checked by their
+/// checksums. The error says where a group does not hold.
+pub(crate) fn read_lookups<R: ReadAt + ?Sized>(
+    source: &R,
+    header: &SegmentHeader,
+    size: u64,
+) -> Result<Lookups, (u64, FrameError)> {
+    let mut lookups = Lookups::default();
+    let mut body = Vec::new();
+    let mut offset = SEGMENT_HEADER_BYTES as u64;
+    while offset < size {
+        let mut read = || {
+            let group = GroupHeader::read(source, offset, size, &header.salt)?;
+            group.read_body(source, offset, &header.salt, &mut body)?;
+            for (at, bytes) in GroupBody::parse(&group, &body)?.rows() {
+                lookups.push(Entry::of(&Row::parse(bytes)?, offset + (GROUP_HEADER_BYTES + at) as u64)?);
+            }
+            lookups.groups.push(GroupAt { first_seq: group.first_seq, offset });
+            Ok(group.group_bytes())
+        };
+        offset += read().map_err(|error| (offset, error))?;
+    }
+    Ok(lookups)
+}
+
 /// Reads the group at a position of a segment of `size` bytes, and checks all that is to be checked of it.
 pub(crate) fn scan_group<R: ReadAt + ?Sized>(
     source: &R,

@@ -28,6 +28,7 @@ pub mod case;
 pub mod damage;
 pub mod disputed;
 pub mod draft;
+pub mod failing_index;
 pub mod forge;
 pub mod founding;
 pub mod gate;
