@@ -42,7 +42,7 @@ impl Following {
     }
 
     /// Stops reading; the program must then end by itself.
-    fn is_done_when_nobody_reads(self) {
+    fn ends_when_nobody_reads(self) {
         let Following { mut child, lines } = self;
         drop(lines);
         let begun = Instant::now();
@@ -69,7 +69,7 @@ fn rows_are_printed_as_they_land_until_nobody_reads() {
         let first = 4 + u64::from(round) * 2;
         assert_eq!([following.row(), following.row()], [first, first + 1]);
     }
-    following.is_done_when_nobody_reads();
+    following.ends_when_nobody_reads();
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn people_get_one_heading_and_ranges_hold() {
     }
     assert_eq!([later.row(), later.row()], [7, 8]);
     assert!(later.lines.next().is_none() && later.child.wait().unwrap().success(), "two rows were asked for");
-    following.is_done_when_nobody_reads();
+    following.ends_when_nobody_reads();
     assert_eq!(
         shop.run(&["log", "--follow", "--to", "3"]).status,
         2,
