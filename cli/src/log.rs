@@ -1,5 +1,7 @@
 //! `log`: list rows.
 
+mod follow;
+
 use crate::names::Names;
 use crate::place::Place;
 use crate::row_json::RowJson;
@@ -29,6 +31,9 @@ pub struct Args {
     /// At most N rows: the newest ones, or with --from the first ones
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    /// Go on, and print rows as they become durable, until interrupted
+    #[arg(short, long, conflicts_with = "to")]
+    follow: bool,
     /// Print one JSON object a line; without a range, every row
     #[arg(long)]
     json: bool,
@@ -39,10 +44,12 @@ Examples:
   counterfoil -l shop log
   counterfoil -l shop log --from 100 --to 199
   counterfoil -l shop log --limit 50
+  counterfoil -l shop log --follow
   counterfoil -l shop log --json | jq 'select(.outcome == \"review\")'
 
 Rows come in the order they landed. Without a range people see the newest 20,
-and --json prints all.";
+and --json prints all. --follow looks for new rows five times a second; with
+--from and --limit it ends when so many rows were printed.";
 
 /// How many rows people see who did not say.
 const NEWEST: u64 = 20;
@@ -50,18 +57,17 @@ const NEWEST: u64 = 20;
 /// Lists rows.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
+    if args.follow {
+        return follow::run(args, &log, out);
+    }
     let size = log.head().size;
     let mut names = Names::of(&log)?;
     let range = range(args, size);
     if args.json {
-        return log.scan(range, |row| {
-            serde_json::to_writer(&mut *out, &RowJson::of(row, &mut names)?)?;
-            out.write_all(b"\n")?;
-            Ok(ControlFlow::Continue(()))
-        });
+        return print_json(&log, &mut names, range, out);
     }
     let shown = range.clone();
-    print_table(&log, &names, range, out)?;
+    print_table(&log, &names, range, &mut table(), out)?;
     if shown.is_empty() {
         writeln!(out, "no rows there; the ledger has {size}, 0 to {}", size.saturating_sub(1))?;
     } else if shown.end - shown.start < size {
@@ -91,16 +97,31 @@ fn range(args: &Args, size: u64) -> Range<u64> {
 /// Rows that are aligned with each other. More than that would have to be kept in memory.
 const PAGE: usize = 1000;
 
-fn print_table(log: &Log, names: &Names<'_>, range: Range<u64>, out: &mut dyn Write) -> Result<()> {
-    let heading = || {
-        Table::with_heading(&["SEQ", "LANDED (UTC)", "OUTCOME", "ACTION", "ENTITY", "T", "AUTHOR", "WHAT"])
-    };
-    let mut table = heading().right(0);
+/// An empty table of rows, with its heading.
+fn table() -> Table {
+    Table::with_heading(&["SEQ", "LANDED (UTC)", "OUTCOME", "ACTION", "ENTITY", "T", "AUTHOR", "WHAT"])
+        .right(0)
+}
+
+fn print_json(log: &Log, names: &mut Names<'_>, range: Range<u64>, out: &mut dyn Write) -> Result<()> {
+    log.scan(range, |row| {
+        serde_json::to_writer(&mut *out, &RowJson::of(row, names)?)?;
+        out.write_all(b"\n")?;
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+fn print_table(
+    log: &Log,
+    names: &Names<'_>,
+    range: Range<u64>,
+    table: &mut Table,
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut rows = 0;
     log.scan(range, |row| {
         if rows == PAGE {
-            table.print(0, out)?;
-            table = heading().right(0);
+            table.print_on(out)?;
             rows = 0;
         }
         rows += 1;
@@ -108,7 +129,7 @@ fn print_table(log: &Log, names: &Names<'_>, range: Range<u64>, out: &mut dyn Wr
         Ok::<_, anyhow::Error>(ControlFlow::Continue(()))
     })?;
     if rows > 0 {
-        table.print(0, out)?;
+        table.print_on(out)?;
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ mod past;
 mod place;
 mod prove;
 mod redo;
+mod reindex;
 mod restore;
 mod retry;
 mod rollback;
@@ -107,6 +108,8 @@ enum Command {
     Redo(redo::Args),
     /// Copy the ledger, or bring an older copy up to date, and verify the copy
     Backup(backup::Args),
+    /// Rebuild side files, state index and tiles from the segments
+    Reindex(reindex::Args),
     /// Print the newest seal, to be kept elsewhere
     Checkpoint(checkpoint::Args),
     /// Prove that a row lies in the log, or that an earlier log is a prefix of it
@@ -155,6 +158,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Restore(args) => restore::run(&args, &place()?, out)?,
         Command::Redo(args) => redo::run(&args, &place()?, out)?,
         Command::Backup(args) => backup::run(&args, &place()?, out)?,
+        Command::Reindex(args) => reindex::run(&args, &place()?, out)?,
         Command::Checkpoint(args) => checkpoint::run(&args, &place()?, out)?,
         Command::Prove(args) => prove::run(&args, &place()?, out)?,
         Command::Verify(args) => return verify::run(&args, cli.ledger.as_deref()),

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 pub struct Table {
     rows: Vec<Vec<String>>,
     right: Vec<usize>,
+    /// How wide columns are at least.
+    widths: Vec<usize>,
 }
 
 impl Table {
@@ -28,9 +30,16 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| printable(cell.as_ref())).collect());
     }
 
-    /// Prints the table, each line behind this many spaces.
-    pub fn print(&self, indent: usize, out: &mut dyn Write) -> io::Result<()> {
-        let mut widths: Vec<usize> = Vec::new();
+    /// Prints the rows and forgets them. Those that are added later keep to the same columns, and stand below them.
+    pub fn print_on(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.widths = self.widths();
+        self.print(0, out)?;
+        self.rows.clear();
+        Ok(())
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let mut widths = self.widths.clone();
         for row in &self.rows {
             for (column, cell) in row.iter().enumerate() {
                 let width = cell.chars().count();
@@ -40,6 +49,12 @@ impl Table {
                 }
             }
         }
+        widths
+    }
+
+    /// Prints the table, each line behind this many spaces.
+    pub fn print(&self, indent: usize, out: &mut dyn Write) -> io::Result<()> {
+        let widths = self.widths();
         for row in &self.rows {
             let mut line = " ".repeat(indent);
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
@@ -90,6 +105,11 @@ mod tests {
         let mut out = Vec::new();
         table.print(1, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), " SEQ  WHAT\n   7  a\\u{1b}[31mb\\u{202e}\n");
+        table.print_on(&mut Vec::new()).unwrap();
+        table.push(["77", "c"]);
+        let mut out = Vec::new();
+        table.print_on(&mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), " 77  c\n");
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
     }

@@ -24,7 +24,7 @@
 
 use crate::error::{BackupError, FileError, OpenError, ReadError};
 use crate::layout::{Layout, UNFINISHED};
-use crate::load::{Loaded, load, load_copy};
+use crate::load::{Loaded, load_copy};
 use crate::log::{Head, Log};
 use crate::segment::SegmentFile;
 use crate::storage::{Access, Kind, StoredFile};
@@ -344,9 +344,9 @@ fn proven_hash(log: &Log, seq: u64, previous: &Hash) -> Result<Hash, ReadError> 
     }
 }
 
-/// Opens the copy as anyone would, and holds its end against the ledger's.
+/// Reads the copy, and holds its end against the ledger's.
 fn confirm(dest: &Layout, head: &Head) -> Result<(), BackupError> {
-    let found = load(dest, None).map_err(BackupError::Copy)?.head;
+    let found = load_copy(dest).map_err(BackupError::Copy)?.head;
     if found == *head {
         return Ok(());
     }

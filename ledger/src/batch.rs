@@ -53,6 +53,8 @@ pub(crate) struct Batch {
     pub end: End,
     /// What became of each submission, in the order they were offered.
     pub decided: Vec<Result<Decided, SubmitError>>,
+    /// Why the state index has failed, when it has; the submission is to be offered again over another one.
+    pub index_failed: Option<String>,
     ids: HashMap<IntentId, u64>,
     rows: usize,
     bytes: usize,
@@ -164,7 +166,7 @@ impl Batch {
     /// An empty group behind the rows decided so far.
     pub fn behind(end: End) -> Self {
         let bytes = GROUP_HEADER_BYTES + SEAL_BYTES;
-        Batch { end, decided: Vec::new(), ids: HashMap::default(), rows: 0, bytes }
+        Batch { end, decided: Vec::new(), index_failed: None, ids: HashMap::default(), rows: 0, bytes }
     }
 
     /// Row 0, which nothing can be asked about.
@@ -228,6 +230,10 @@ impl Batch {
                 None
             }
             Err(SubmitError::Format { error: CodecError::TooLarge { .. }, .. }) if self.rows > 0 => {
+                Some(submission)
+            }
+            Err(SubmitError::Read(ReadError::Index(reason))) => {
+                self.index_failed = Some(reason);
                 Some(submission)
             }
             Err(error) => {

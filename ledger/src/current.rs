@@ -2,8 +2,8 @@
 //!
 //! Changes collect in `fresh`. When there are enough, they become `behind` and a thread of their own writes them to
 //! the index, in row order, the watermark last; meanwhile new ones collect. A key is looked for in `fresh`, then
-//! `behind`, then in what was written last, then in the index. When `fresh` is full before `behind` is done, the writer waits: the lag is bounded, and
-//! so is the memory.
+//! `behind`, then in what was written last, then in the index. When `fresh` is full before `behind` is done, the writer
+//! waits: the lag is bounded, and so is the memory.
 
 use crate::index::{Held, StateIndex, Watermark};
 use crate::lookup::HashMap;
@@ -77,15 +77,21 @@ impl Current {
 
     /// What a key holds, and the row that set it.
     pub fn held(&self, key: &str) -> Result<Option<Held>, String> {
-        let in_map = |map: &Option<Arc<Changes>>| map.as_ref().and_then(|map| map.get(key).cloned());
-        let found = self.fresh.get(key).cloned();
-        match found.or_else(|| in_map(&self.behind)).or_else(|| in_map(&self.settled)) {
+        match self.changed(key) {
             Some((leaf, row)) => Ok(leaf.map(|leaf| Held { leaf, row })),
             None => self.index().get(key),
         }
     }
 
-    fn index(&self) -> Arc<dyn StateIndex> {
+    /// The key's change, when it is still in memory.
+    pub fn changed(&self, key: &str) -> Option<Change> {
+        let in_map = |map: &Option<Arc<Changes>>| map.as_ref().and_then(|map| map.get(key).cloned());
+        let found = self.fresh.get(key).cloned();
+        found.or_else(|| in_map(&self.behind)).or_else(|| in_map(&self.settled))
+    }
+
+    /// The index, as far as it has been written.
+    pub fn index(&self) -> Arc<dyn StateIndex> {
         self.index.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -136,17 +142,24 @@ impl Current {
         if self.behind.is_none() {
             return Ok(());
         }
-        let result =
-            self.done.recv().unwrap_or_else(|_| Err("the thread of the state index is gone".to_owned()));
-        self.behind_done(result)
+        self.outcome()?;
+        self.finished = None;
+        self.settled = self.behind.take();
+        Ok(())
     }
 
-    fn behind_done(&mut self, result: Result<(), String>) -> Result<(), String> {
-        result.map(|()| self.behind = None)
+    /// How writing `behind` went, which is waited for when it is not known yet.
+    fn outcome(&mut self) -> Result<(), String> {
+        let gone = |_| Err("the thread of the state index is gone".to_owned());
+        self.finished.get_or_insert_with(|| self.done.recv().unwrap_or_else(gone)).clone()
     }
 
     /// Gives up the index for another that covers the durable log. Changes not yet written stay on top.
     pub fn replace_index(&mut self, index: Arc<dyn StateIndex>) {
+        if self.behind.is_some() {
+            // Its outcome must not be taken for that of a later one.
+            let _ = self.outcome();
+        }
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(behind) = self.behind.take() {
             self.fresh = Arc::try_unwrap(behind).unwrap_or_else(|behind| (*behind).clone());

@@ -53,6 +53,11 @@ impl Layout {
         self.root.join("checkpoint")
     }
 
+    /// How far the rows are durable, said by the writer to readers of other processes.
+    pub fn durable(&self) -> PathBuf {
+        self.root.join("durable")
+    }
+
     /// The state index.
     pub fn index(&self) -> PathBuf {
         self.root.join("index")

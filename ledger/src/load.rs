@@ -1,7 +1,7 @@
 //! Loading a ledger: from closed segments by their side files, the last one by reading it through.
 //!
 //! A writer repairs what a crash left behind: it writes missing side files and cuts a torn tail off
-//! ([`crate::recovery`]). A reader changes nothing.
+//! ([`crate::recovery`]). A reader changes nothing, and reads the last segment as a follower does ([`crate::follow`]).
 
 use crate::error::{Damage, FileError, OpenError};
 use crate::layout::Layout;
@@ -15,7 +15,7 @@ use counterfoil_format::Hash;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::merkle::CompactRange;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A ledger's segments, ready to be read.
 pub(crate) struct Loaded {
@@ -27,21 +27,49 @@ pub(crate) struct Loaded {
     pub notices: Vec<String>,
 }
 
-/// Loads the segments of a ledger. A writer says how many rows its state index holds, and repairs; a reader does not.
-pub(crate) fn load(layout: &Layout, writer: Option<u64>) -> Result<Loaded, OpenError> {
-    let witnesses = Witnesses::gather(layout, writer);
-    load_with(layout, &witnesses, writer.is_some())
+/// Which side files of closed segments are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sides {
+    /// None: a reader writes nothing.
+    Read,
+    /// Those that are missing or do not hold.
+    Mend,
+    /// All of them, from the segments alone.
+    Rebuild,
 }
 
-/// Loads what is there of a copy that may be cut: neither the checkpoint nor the state index is asked what is missing.
+/// Loads what is there of a copy that may be cut: neither the checkpoint nor the state index is asked what is missing,
+/// and nothing is written.
 pub(crate) fn load_copy(layout: &Layout) -> Result<Loaded, OpenError> {
-    load_with(layout, &Witnesses::default(), false)
+    load_with(layout, &Witnesses::default(), Sides::Read)
 }
 
-fn load_with(layout: &Layout, witnesses: &Witnesses, repair: bool) -> Result<Loaded, OpenError> {
+/// Loads the segments of a ledger for its writer, and repairs what a crash has left; the state index holds this many
+/// rows.
+pub(crate) fn load(layout: &Layout, indexed: u64, sides: Sides) -> Result<Loaded, OpenError> {
+    let witnesses = Witnesses::gather(layout, Some(indexed));
+    load_with(layout, &witnesses, sides)
+}
+
+fn load_with(layout: &Layout, witnesses: &Witnesses, sides: Sides) -> Result<Loaded, OpenError> {
+    let repair = sides != Sides::Read;
     layout.check()?;
-    let mut firsts = layout.segments()?;
     let mut notices = Vec::new();
+    let (closed, last) = born_segments(layout, witnesses, repair, &mut notices)?;
+    let (sealed, end) = load_closed(layout, &closed, sides, &mut notices)?;
+    let (active, position) = load_last(layout, last, &end, witnesses, repair, &mut notices)?;
+    Ok(Loaded { sealed, active, head: position.head(), tree: position.tree, notices })
+}
+
+/// The first rows of the closed segments and of the last one. A last segment whose header never became durable is none,
+/// and with `repair` it is removed.
+pub(crate) fn born_segments(
+    layout: &Layout,
+    witnesses: &Witnesses,
+    repair: bool,
+    notices: &mut Vec<String>,
+) -> Result<(Vec<u64>, u64), OpenError> {
+    let mut firsts = layout.segments()?;
     if let Some(last) = firsts.last().copied()
         && is_unborn(layout, last, witnesses)?
     {
@@ -50,10 +78,22 @@ fn load_with(layout: &Layout, witnesses: &Witnesses, repair: bool) -> Result<Loa
         }
         firsts.pop();
     }
-    let Some((last, closed)) = firsts.split_last() else {
-        let reason = "log/ holds no segment";
-        return Err(OpenError::NotALedger { path: layout.root().to_owned(), reason });
-    };
+    match firsts.pop() {
+        Some(last) => Ok((firsts, last)),
+        None => {
+            let reason = "log/ holds no segment";
+            Err(OpenError::NotALedger { path: layout.root().to_owned(), reason })
+        }
+    }
+}
+
+/// Loads the closed segments of a ledger; yields where the last one of them ends.
+pub(crate) fn load_closed(
+    layout: &Layout,
+    closed: &[u64],
+    sides: Sides,
+    notices: &mut Vec<String>,
+) -> Result<(Vec<Arc<Segment>>, SegmentEnd), OpenError> {
     let mut end = SegmentEnd {
         rows: 0,
         bytes: 0,
@@ -63,19 +103,14 @@ fn load_with(layout: &Layout, witnesses: &Witnesses, repair: bool) -> Result<Loa
     };
     let mut sealed = Vec::with_capacity(closed.len());
     for first in closed {
-        let segment = load_closed(layout, *first, &mut end, repair, &mut notices)?;
+        let segment = load_one_closed(layout, *first, &mut end, sides, notices)?;
         sealed.push(Arc::new(segment));
     }
-    let (active, position) = load_last(layout, *last, &end, witnesses, repair, &mut notices)?;
-    let tree = position.tree;
-    let root = tree.root().unwrap_or_default();
-    let head =
-        Head { size: position.seq, root, row_hash: position.last_hash, landed_at: position.last_landed };
-    Ok(Loaded { sealed, active, head, tree, notices })
+    Ok((sealed, end))
 }
 
 /// Opens a segment and checks that it follows what came before.
-fn open_segment(
+pub(crate) fn open_segment(
     layout: &Layout,
     first: u64,
     before: &SegmentEnd,
@@ -121,17 +156,18 @@ pub(crate) fn frame_error(path: &Path, offset: u64, error: FrameError) -> OpenEr
     }
 }
 
-fn load_closed(
+fn load_one_closed(
     layout: &Layout,
     first: u64,
     end: &mut SegmentEnd,
-    write: bool,
+    sides: Sides,
     notices: &mut Vec<String>,
 ) -> Result<Segment, OpenError> {
     let path = layout.segment(first);
     let (file, header) = open_segment(layout, first, end, false)?;
     let size = file.size().map_err(FileError::at(&path))?;
-    let look = match SideFile::open(layout, &header, size) {
+    let side = if sides == Sides::Rebuild { None } else { SideFile::open(layout, &header, size) };
+    let look = match side {
         Some(side) => {
             *end = side.end.clone();
             Look::Side(side)
@@ -145,11 +181,11 @@ fn load_closed(
             }
             *end = scanned.position.end(&header);
             let look = Look::Memory(scanned.lookups);
-            if write { write_side(layout, &header, look, end, notices)? } else { look }
+            if sides == Sides::Read { look } else { write_side(layout, &header, look, end, notices)? }
         }
     };
     let end_seq = first.saturating_add(end.rows);
-    Ok(Segment { header, path, file, look, end: size, end_seq })
+    Ok(Segment { header, path, file, look, mended: OnceLock::new(), end: size, end_seq })
 }
 
 /// Writes the side file of a closed segment and reads from it; when it cannot be written, memory serves.
@@ -192,5 +228,5 @@ fn load_last(
     notices.extend(cut);
     let end_seq = position.seq;
     let look = Look::Memory(lookups);
-    Ok((Segment { header, path, file, look, end, end_seq }, position))
+    Ok((Segment { header, path, file, look, mended: OnceLock::new(), end, end_seq }, position))
 }

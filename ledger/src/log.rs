@@ -1,12 +1,14 @@
 //! The log as readers see it: rows by number, id, key, time and range, up to what is durable.
 //!
 //! A [`Log`] is opened on its own by readers of other processes, who see the rows that were durable when they opened
-//! it; the writer's handle shares its own, which grows as rows become durable.
+//! it, and others at each [`Log::refresh`]; the writer's handle shares its own, which grows as rows become durable.
 
 use crate::error::{Damage, FileError, OpenError, ReadError};
+use crate::follow::Follower;
 use crate::layout::Layout;
-use crate::load::{Loaded, load};
-use crate::lookup::Entry;
+use crate::load::Loaded;
+use crate::lookup::{Entry, GroupAt};
+use crate::platform::Platform;
 use crate::segment::{Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
 use crate::storage::StoredFile;
@@ -22,7 +24,7 @@ use counterfoil_format::row::Row;
 use counterfoil_rules::governance::{Governance, GovernanceError};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The durable rows of a ledger.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub struct Log {
     ledger_id: Hash,
     origin: String,
     inner: RwLock<Inner>,
+    /// How far a reader has read; the writer's own log has none.
+    follower: Option<Mutex<Follower>>,
 }
 
 #[derive(Debug)]
@@ -39,9 +43,6 @@ pub(crate) struct Inner {
     pub active: Segment,
     pub head: Head,
 }
-
-/// How often a reader looks again at what seems to be damage.
-const READ_AGAIN: usize = 3;
 
 /// The end of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,30 +58,54 @@ pub struct Head {
 }
 
 impl Log {
-    /// Opens a ledger's log for reading. No lock is taken, and nothing is written. A tail that a writer is still
-    /// writing, or that a crash has torn, is left out.
+    /// Opens a ledger's log for reading, beside its writer or without one. No lock is taken, and nothing is written.
+    ///
+    /// The rows seen are a prefix of the ledger, every one of them known to be durable: the writer of this machine has
+    /// said so, or something that is written only behind durable rows. A group that a writer is still writing, that it
+    /// has written and not yet synced, or that a crash has torn, is left out; so is the last group before a power cut
+    /// when nothing that outlived it vouches for that group, until a writer opens the ledger.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let layout = Layout::of(dir);
-        let mut tries = 0..READ_AGAIN;
-        loop {
-            match load(&layout, None) {
-                Ok(loaded) => return Self::from_loaded(layout, loaded),
-                // A writer may have gone on between two looks at the same place. Damage is still there at the next one.
-                Err(OpenError::Damaged(_) | OpenError::Broken { .. }) if tries.next().is_some() => {}
-                Err(error) => return Err(error),
-            }
-        }
+        Self::open_on(&Platform::default(), dir)
+    }
+
+    /// The same in given surroundings.
+    pub fn open_on(platform: &Platform, dir: &Path) -> Result<Self, OpenError> {
+        let layout = Layout::on(dir, platform.storage.clone());
+        let (mut follower, inner) = Follower::begin(layout.clone())?;
+        let inner = RwLock::new(inner);
+        follower.advance(&inner)?;
+        let inner = inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Self::over(layout, inner, Some(follower))
     }
 
     pub(crate) fn from_loaded(layout: Layout, loaded: Loaded) -> Result<Self, OpenError> {
-        let (ledger_id, origin) = identity(&loaded)?;
         let Loaded { sealed, active, head, .. } = loaded;
-        let inner = RwLock::new(Inner { sealed, active, head });
-        Ok(Log { layout, ledger_id, origin, inner })
+        Self::over(layout, Inner { sealed, active, head }, None)
+    }
+
+    fn over(layout: Layout, inner: Inner, follower: Option<Follower>) -> Result<Self, OpenError> {
+        let (ledger_id, origin) = identity(&inner)?;
+        let (inner, follower) = (RwLock::new(inner), follower.map(Mutex::new));
+        Ok(Log { layout, ledger_id, origin, inner, follower })
+    }
+
+    /// Takes in the rows that have become durable since the log was opened or last refreshed, by the rule of
+    /// [`Log::open`], and yields whether there are any. Only what is new is read. Calls of several threads take turns;
+    /// reading goes on meanwhile, and sees whole groups appear.
+    ///
+    /// A writer's own log needs no refreshing, and yields `false`. An error leaves the rows seen so far as they were; it
+    /// means damage or trouble with the disk, never that a writer is at work.
+    pub fn refresh(&self) -> Result<bool, OpenError> {
+        let Some(follower) = &self.follower else { return Ok(false) };
+        follower.lock().unwrap_or_else(PoisonError::into_inner).advance(&self.inner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
         self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the ledger lies.
@@ -175,6 +200,11 @@ impl Log {
             }
         }
         Ok(rows)
+    }
+
+    /// What was found and mended since the log was opened, in words for people.
+    pub fn notices(&self) -> Vec<String> {
+        self.read().segments().filter_map(Segment::notice).collect()
     }
 
     /// The rows that are no decisions, ascending.
@@ -279,26 +309,12 @@ impl Log {
 
     /// Lets readers see a group that has become durable.
     pub(crate) fn publish(&self, offset: u64, end: u64, entries: Vec<Entry>, head: Head) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let active = &mut inner.active;
-        if let Look::Memory(lookups) = &mut active.look {
-            let first_seq = active.end_seq;
-            lookups.groups.push(crate::lookup::GroupAt { first_seq, offset });
-            entries.into_iter().for_each(|entry| lookups.push(entry));
-        }
-        active.end = end;
-        active.end_seq = head.size;
-        inner.head = head;
+        self.write().publish(offset, end, entries, head);
     }
 
     /// Closes the active segment, whose look-ups are in a side file now, and goes on with the next one.
     pub(crate) fn roll(&self, side: Option<SideFile>, next: Segment) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let mut closed = std::mem::replace(&mut inner.active, next);
-        if let Some(side) = side {
-            closed.look = Look::Side(side);
-        }
-        inner.sealed.push(Arc::new(closed));
+        self.write().roll(side, next);
     }
 
     /// Looks at the active segment.
@@ -308,6 +324,28 @@ impl Log {
 }
 
 impl Inner {
+    /// Takes in a group of the active segment.
+    pub fn publish(&mut self, offset: u64, end: u64, entries: Vec<Entry>, head: Head) {
+        let active = &mut self.active;
+        if let Look::Memory(lookups) = &mut active.look {
+            let first_seq = active.end_seq;
+            lookups.groups.push(GroupAt { first_seq, offset });
+            entries.into_iter().for_each(|entry| lookups.push(entry));
+        }
+        active.end = end;
+        active.end_seq = head.size;
+        self.head = head;
+    }
+
+    /// Closes the active segment, and goes on with the next one.
+    pub fn roll(&mut self, side: Option<SideFile>, next: Segment) {
+        let mut closed = std::mem::replace(&mut self.active, next);
+        if let Some(side) = side {
+            closed.look = Look::Side(side);
+        }
+        self.sealed.push(Arc::new(closed));
+    }
+
     fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.sealed.iter().map(Arc::as_ref).chain([&self.active])
     }
@@ -351,8 +389,8 @@ impl GroupPlace {
 }
 
 /// The ledger's id and origin, from row 0.
-fn identity(loaded: &Loaded) -> Result<(Hash, String), OpenError> {
-    let first = loaded.sealed.first().map_or(&loaded.active, Arc::as_ref);
+fn identity(inner: &Inner) -> Result<(Hash, String), OpenError> {
+    let first = inner.sealed.first().map_or(&inner.active, Arc::as_ref);
     let governance = |reason: &str| OpenError::Governance { row: 0, reason: reason.to_owned() };
     let stored = first.row(0)?;
     let row = stored.parse()?;

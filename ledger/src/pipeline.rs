@@ -83,14 +83,22 @@ impl Pipeline {
     }
 
     pub fn notices(&self) -> Vec<String> {
-        lock(&self.notices).clone()
+        let mut notices = lock(&self.notices).clone();
+        notices.extend(self.log.notices());
+        notices
     }
 
     /// What a key holds by durable rows: nothing new is decided and nothing is underway while it is looked up.
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
-        let decider = lock(&self.decider);
+        let mut decider = lock(&self.decider);
         self.wait();
-        decider.current.held(key).map_err(ReadError::Index)
+        match decider.current.held(key) {
+            Ok(held) => Ok(held),
+            Err(reason) => {
+                self.replace_index(&mut decider, &reason)?;
+                decider.current.held(key).map_err(ReadError::Index)
+            }
+        }
     }
 
     /// Writes out the state, the tiles and the checkpoint. The first two are rebuilt when this fails.
@@ -124,10 +132,18 @@ impl Pipeline {
             // The write that was waited for has failed, and said so to its callers.
             return Err("an earlier write failed".to_owned());
         }
-        let Err(reason) = decider.current.hand_over(self.watermark()) else { return Ok(()) };
+        match decider.current.hand_over(self.watermark()) {
+            Ok(()) => Ok(()),
+            Err(reason) => self.replace_index(decider, &reason).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Puts an index in memory, made from the durable rows, in place of one that has failed. What is decided and not yet
+    /// handed over stays on top, so it does not matter how much of it is durable by now.
+    fn replace_index(&self, decider: &mut Decider, reason: &str) -> Result<(), ReadError> {
         let notice = format!("the state index failed and is kept in memory until the next open: {reason}");
         lock(&self.notices).push(notice);
-        let index = memory_index(&self.log).map_err(|error| error.to_string())?;
+        let index = memory_index(&self.log)?;
         decider.current.replace_index(Arc::new(index));
         Ok(())
     }
@@ -149,15 +165,20 @@ impl Commit for Pipeline {
         let mut decider = lock(&self.decider);
         self.hand_over(&mut decider)?;
         decider.settle(self.log.head().size);
-        let Decider { governance, current, random, end, underway } = &mut *decider;
-        let mut batch = Batch::behind(*end);
+        let mut batch = Batch::behind(decider.end);
         while let Some(submission) = submissions.pop_front() {
+            let Decider { governance, current, random, underway, .. } = &mut *decider;
             let ground = &mut Ground { log: &self.log, underway, governance, current, random };
-            if let Some(later) = batch.offer(ground, submission, self.clock.now()) {
-                submissions.push_front(later);
-                break;
+            let Some(later) = batch.offer(ground, submission, self.clock.now()) else { continue };
+            submissions.push_front(later);
+            match batch.index_failed.take() {
+                Some(reason) => {
+                    self.replace_index(&mut decider, &reason).map_err(|error| error.to_string())?;
+                }
+                None => break,
             }
         }
+        let Decider { governance, random, end, underway, .. } = &mut *decider;
         *end = batch.end;
         underway.push_back((batch.end.size, batch.take_ids()));
         let rotation = Rotation { segment_bytes: governance.policy.segment_bytes, salt: random_salt(random) };

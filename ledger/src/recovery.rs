@@ -15,6 +15,7 @@ use crate::load::frame_error;
 use crate::lookup::GroupAt;
 use crate::scan::{Position, later_groups};
 use crate::storage::{Access, StoredFile};
+use counterfoil_format::Hash;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::note::{Checkpoint, SignedNote};
 use std::ops::Range;
@@ -32,6 +33,7 @@ pub(crate) struct Tail<'a> {
 #[derive(Default)]
 pub(crate) struct Witnesses {
     checkpointed: u64,
+    root: Hash,
     indexed: u64,
 }
 
@@ -42,13 +44,18 @@ impl Witnesses {
         let note =
             layout.storage().read(&layout.checkpoint()).ok().and_then(|bytes| SignedNote::parse(&bytes).ok());
         let checkpoint = note.and_then(|note| Checkpoint::parse(&note.text).ok());
-        let checkpointed = checkpoint.map_or(0, |checkpoint| checkpoint.size);
-        Witnesses { checkpointed, indexed: indexed.unwrap_or(0) }
+        let (checkpointed, root) = checkpoint.map_or((0, Hash::ZERO), |found| (found.size, found.root));
+        Witnesses { checkpointed, root, indexed: indexed.unwrap_or(0) }
+    }
+
+    /// Whether the checkpoint file is of a log that ends here.
+    pub fn seal(&self, position: &Position) -> bool {
+        self.checkpointed == position.seq && position.tree.root() == Some(self.root)
     }
 
     /// Who says that rows from `seq` on were durable.
-    fn of_more_than(&self, layout: &Layout, seq: u64) -> Option<String> {
-        let Witnesses { checkpointed, indexed } = self;
+    pub fn of_more_than(&self, layout: &Layout, seq: u64) -> Option<String> {
+        let Witnesses { checkpointed, indexed, .. } = self;
         if *checkpointed > seq {
             let path = layout.checkpoint();
             return Some(format!(

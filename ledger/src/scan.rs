@@ -1,5 +1,6 @@
 //! Reading a segment front to back: the one place where groups are walked, checked and taken apart.
 
+use crate::log::Head;
 use crate::lookup::{Entry, GroupAt, Lookups};
 use crate::side::SegmentEnd;
 use counterfoil_format::Hash;
@@ -36,6 +37,17 @@ impl Position {
         Position { offset, seq: header.first_seq, last_hash: header.previous, last_landed, tree }
     }
 
+    /// Whether a group with this header continues the rows before this place.
+    pub fn precedes(&self, group: &GroupHeader) -> bool {
+        group.first_seq == self.seq && group.previous == self.last_hash && group.durable_upto <= self.offset
+    }
+
+    /// The end of the log, when it ends here.
+    pub fn head(&self) -> Head {
+        let root = self.tree.root().unwrap_or_default();
+        Head { size: self.seq, root, row_hash: self.last_hash, landed_at: self.last_landed }
+    }
+
     /// What a side file says of a segment that ends here.
     pub fn end(&self, header: &SegmentHeader) -> SegmentEnd {
         SegmentEnd {
@@ -48,6 +60,23 @@ impl Position {
     }
 }
 
+/// One group that holds.
+pub(crate) struct ScannedGroup {
+    pub at: GroupAt,
+    pub entries: Vec<Entry>,
+    /// The place behind it.
+    pub next: Position,
+    /// Up to where the segment was durable when the group was written.
+    pub durable_upto: u64,
+}
+
+/// Buffers that are used again from group to group.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    body: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
 /// Reads a segment from its first group on, checking checksums, encodings, numbers, chain and roots, until its end
 /// or the first group that does not hold.
 pub(crate) fn scan_segment<R: ReadAt + ?Sized>(
@@ -57,10 +86,14 @@ pub(crate) fn scan_segment<R: ReadAt + ?Sized>(
 ) -> Result<Scanned, FrameError> {
     let size = source.size()?;
     let mut scanned = Scanned { lookups: Lookups::default(), position: start, bad: None };
-    let (mut body, mut scratch) = (Vec::new(), Vec::new());
+    let mut buffers = Buffers::default();
     while scanned.position.offset < size {
-        match next_group(source, header, size, &mut scanned, &mut body, &mut scratch) {
-            Ok(()) => {}
+        match scan_group(source, header, size, &scanned.position, &mut buffers) {
+            Ok(group) => {
+                scanned.position = group.next;
+                scanned.lookups.groups.push(group.at);
+                group.entries.into_iter().for_each(|entry| scanned.lookups.push(entry));
+            }
             Err(FrameError::Io(error)) => return Err(error.into()),
             Err(error) => {
                 scanned.bad = Some(error);
@@ -71,21 +104,47 @@ pub(crate) fn scan_segment<R: ReadAt + ?Sized>(
     Ok(scanned)
 }
 
-fn next_group<R: ReadAt + ?Sized>(
+/// The look-ups of a closed segment of `size` bytes, whose chain was checked before. Groups are checked by their
+/// checksums. The error says where a group does not hold.
+pub(crate) fn read_lookups<R: ReadAt + ?Sized>(
     source: &R,
     header: &SegmentHeader,
     size: u64,
-    scanned: &mut Scanned,
-    body: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
-) -> Result<(), FrameError> {
-    let offset = scanned.position.offset;
+) -> Result<Lookups, (u64, FrameError)> {
+    let mut lookups = Lookups::default();
+    let mut body = Vec::new();
+    let mut offset = SEGMENT_HEADER_BYTES as u64;
+    while offset < size {
+        let mut read = || {
+            let group = GroupHeader::read(source, offset, size, &header.salt)?;
+            group.read_body(source, offset, &header.salt, &mut body)?;
+            for (at, bytes) in GroupBody::parse(&group, &body)?.rows() {
+                lookups.push(Entry::of(&Row::parse(bytes)?, offset + (GROUP_HEADER_BYTES + at) as u64)?);
+            }
+            lookups.groups.push(GroupAt { first_seq: group.first_seq, offset });
+            Ok(group.group_bytes())
+        };
+        offset += read().map_err(|error| (offset, error))?;
+    }
+    Ok(lookups)
+}
+
+/// Reads the group at a position of a segment of `size` bytes, and checks all that is to be checked of it.
+pub(crate) fn scan_group<R: ReadAt + ?Sized>(
+    source: &R,
+    header: &SegmentHeader,
+    size: u64,
+    position: &Position,
+    buffers: &mut Buffers,
+) -> Result<ScannedGroup, FrameError> {
+    let offset = position.offset;
+    let Buffers { body, scratch } = buffers;
     let group = GroupHeader::read(source, offset, size, &header.salt)?;
     group.read_body(source, offset, &header.salt, body)?;
-    let mut next = scanned.position.clone();
-    if group.first_seq != next.seq || group.previous != next.last_hash || group.durable_upto > offset {
+    if !position.precedes(&group) {
         return Err(CodecError::Inconsistent("the group does not follow the one before").into());
     }
+    let mut next = position.clone();
     let parsed = GroupBody::parse(&group, body)?;
     let mut entries = Vec::with_capacity(group.rows as usize);
     for (at, bytes) in parsed.rows() {
@@ -98,10 +157,8 @@ fn next_group<R: ReadAt + ?Sized>(
         return Err(CodecError::Inconsistent("the seal's root is not that of the rows").into());
     }
     next.offset = offset + group.group_bytes();
-    scanned.position = next;
-    scanned.lookups.groups.push(GroupAt { first_seq: group.first_seq, offset });
-    entries.into_iter().for_each(|entry| scanned.lookups.push(entry));
-    Ok(())
+    let at = GroupAt { first_seq: group.first_seq, offset };
+    Ok(ScannedGroup { at, entries, next, durable_upto: group.durable_upto })
 }
 
 /// Moves past a row that must follow what came before.

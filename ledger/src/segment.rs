@@ -1,15 +1,16 @@
 //! One segment as readers see it: its file and its look-ups.
 
-use crate::error::{FileError, ReadError};
+use crate::error::{Damage, FileError, ReadError};
 use crate::lookup::{GroupAt, Lookups, key_hash};
+use crate::scan::read_lookups;
 use crate::side::SideFile;
 use crate::storage::StoredFile;
-use counterfoil_format::frame::SegmentHeader;
+use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::limits;
 use counterfoil_format::row::Row;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The look-ups of a segment: in memory while it grows, in its side file when it is closed.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Segment {
     pub path: PathBuf,
     pub file: Arc<dyn StoredFile>,
     pub look: Look,
+    /// Look-ups in place of a side file that has failed.
+    pub mended: OnceLock<Lookups>,
     /// Bytes that are durable.
     pub end: u64,
     /// The number behind the last durable row.
@@ -78,17 +81,19 @@ impl StoredRow {
 }
 
 impl Segment {
+    /// A segment of which no group is known yet.
+    pub fn begun(header: SegmentHeader, path: PathBuf, file: Arc<dyn StoredFile>) -> Self {
+        let look = Look::Memory(Lookups::default());
+        let (end, end_seq) = (SEGMENT_HEADER_BYTES as u64, header.first_seq);
+        Segment { header, path, file, look, mended: OnceLock::new(), end, end_seq }
+    }
+
     /// Reads a row that lies in this segment.
     pub fn row(&self, seq: u64) -> Result<StoredRow, ReadError> {
         let place = seq.saturating_sub(self.header.first_seq);
-        let no_such_row = || ReadError::NoSuchRow { row: seq, size: self.end_seq };
-        let offset = match &self.look {
-            Look::Memory(lookups) => {
-                let place = usize::try_from(place).ok();
-                *place.and_then(|place| lookups.rows.get(place)).ok_or_else(no_such_row)?
-            }
-            Look::Side(side) => side.row_offset(place)?,
-        };
+        let in_memory = |lookups: &Lookups| lookups.rows.get(usize::try_from(place).ok()?).copied();
+        let offset = self.look_up(in_memory, |side| side.row_offset(place).map(Some))?;
+        let offset = offset.ok_or(ReadError::NoSuchRow { row: seq, size: self.end_seq })?;
         let read = |offset, buffer: &mut [u8]| {
             self.file.read_exact_at(offset, buffer).map_err(FileError::at(&self.path))
         };
@@ -104,24 +109,58 @@ impl Segment {
 
     /// The row with an id.
     pub fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
-        match &self.look {
-            Look::Memory(lookups) => {
-                Ok(lookups.ids.get(id).map(|row| self.header.first_seq + u64::from(*row)))
-            }
-            Look::Side(side) => Ok(side.find_id(id)?),
-        }
+        let in_memory =
+            |lookups: &Lookups| lookups.ids.get(id).map(|row| self.header.first_seq + u64::from(*row));
+        self.look_up(in_memory, |side| side.find_id(id))
     }
 
     /// Candidates for the rows whose ops name a key, ascending; they must be read to be sure.
     pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
         let hash = key_hash(key);
-        match &self.look {
-            Look::Memory(lookups) => {
-                let rows = lookups.keys.get(&hash).map(Vec::as_slice).unwrap_or_default();
-                Ok(rows.iter().map(|row| self.header.first_seq + u64::from(*row)).collect())
-            }
-            Look::Side(side) => Ok(side.find_key(hash)?),
+        let in_memory = |lookups: &Lookups| {
+            let rows = lookups.keys.get(&hash).map(Vec::as_slice).unwrap_or_default();
+            rows.iter().map(|row| self.header.first_seq + u64::from(*row)).collect()
+        };
+        self.look_up(in_memory, |side| side.find_key(hash))
+    }
+
+    /// Looks something up. When the side file fails, the segment itself is read, once, and memory serves from then on.
+    fn look_up<T>(
+        &self,
+        in_memory: impl Fn(&Lookups) -> T,
+        in_side: impl Fn(&SideFile) -> Result<T, FileError>,
+    ) -> Result<T, ReadError> {
+        let side = match (&self.look, self.mended.get()) {
+            (Look::Memory(lookups), _) | (_, Some(lookups)) => return Ok(in_memory(lookups)),
+            (Look::Side(side), None) => side,
+        };
+        if let Ok(found) = in_side(side) {
+            return Ok(found);
         }
+        let lookups = read_lookups(&*self.file, &self.header, self.end).map_err(|(offset, error)| {
+            let path = self.path.clone();
+            match error {
+                FrameError::Io(error) => ReadError::File(FileError { path, error }),
+                error => Damage { path, offset, error }.into(),
+            }
+        })?;
+        Ok(in_memory(self.mended.get_or_init(|| lookups)))
+    }
+
+    /// Whether a side file serves.
+    pub fn has_side(&self) -> bool {
+        matches!(self.look, Look::Side(_))
+    }
+
+    /// What has become of the side file since it was opened, when it has failed.
+    pub fn notice(&self) -> Option<String> {
+        let Look::Side(side) = &self.look else { return None };
+        self.mended.get()?;
+        Some(format!(
+            "{}: it can no longer be read as it was; look-ups of its segment are kept in memory. \
+             `counterfoil reindex` writes it anew",
+            side.path().display()
+        ))
     }
 
     /// The rows that are no decisions, ascending.

@@ -27,7 +27,8 @@ use counterfoil_format::codec::{CodecError, Cursor};
 use counterfoil_format::frame::SegmentHeader;
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::merkle::CompactRange;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"cfoilidx";
@@ -35,6 +36,8 @@ const VERSION: u32 = 1;
 const FIXED: usize = 8 + 4 + 4 + 3 * 8 + 16 + 32 + 8 + 5 * 8;
 const PROBES: u64 = 7;
 const BITS_PER_ROW: usize = 10;
+/// Bytes that are read and checked at once when something is looked up.
+const BLOCK: usize = 1024;
 
 /// What a side file says of the segment's end.
 #[derive(Debug, Clone)]
@@ -66,6 +69,9 @@ pub(crate) struct SideFile {
     ids_at: u64,
     keys_at: u64,
     keys: u64,
+    /// The checksum of each block, as it was when the file was opened.
+    blocks: Vec<u32>,
+    bytes: u64,
 }
 
 /// The bytes of the side file for a segment.
@@ -147,7 +153,9 @@ impl SideFile {
         let file = layout.open(&path, Access::Read).ok()?;
         let mut bytes = vec![0; usize::try_from(file.size().ok()?).ok()?];
         file.read_exact_at(0, &mut bytes).ok()?;
-        let found = Self::decode(path, file, &bytes)?;
+        let mut found = Self::decode(path, file, &bytes)?;
+        found.blocks = bytes.chunks(BLOCK).map(crc32c::crc32c).collect();
+        found.bytes = bytes.len() as u64;
         let fits = found.first_seq == header.first_seq
             && bytes.get(40..56) == Some(&header.salt[..])
             && found.end.bytes == segment_bytes;
@@ -204,13 +212,38 @@ impl SideFile {
             ids_at,
             keys_at,
             keys: keys as u64,
+            blocks: Vec::new(),
+            bytes: 0,
         })
     }
 
+    /// Reads a few bytes, no more than a block has. They are those that were there when the file was opened, or it is an
+    /// error.
     fn read<const N: usize>(&self, offset: u64) -> Result<[u8; N], FileError> {
-        let mut bytes = [0; N];
-        self.file.read_exact_at(offset, &mut bytes).map_err(FileError::at(&self.path))?;
-        Ok(bytes)
+        self.read_checked(offset).map_err(FileError::at(&self.path))
+    }
+
+    fn read_checked<const N: usize>(&self, offset: u64) -> io::Result<[u8; N]> {
+        let changed =
+            || io::Error::new(io::ErrorKind::InvalidData, "it is not what it was when it was opened");
+        let (block, place) = (offset / BLOCK as u64, offset % BLOCK as u64);
+        let (first, start) = (usize::try_from(block).unwrap_or(usize::MAX), block * BLOCK as u64);
+        let place = usize::try_from(place).unwrap_or_default();
+        let blocks = if place + N > BLOCK { 2 } else { 1 };
+        let left = usize::try_from(self.bytes.saturating_sub(start)).unwrap_or(usize::MAX);
+        let mut buffer = [0; 2 * BLOCK];
+        let window = buffer.get_mut(..left.min(blocks * BLOCK)).unwrap_or_default();
+        self.file.read_exact_at(start, window)?;
+        let expected = self.blocks.get(first..).unwrap_or_default();
+        if window.chunks(BLOCK).zip(expected).any(|(bytes, crc)| crc32c::crc32c(bytes) != *crc) {
+            return Err(changed());
+        }
+        window.get(place..).and_then(|rest| rest.first_chunk()).copied().ok_or_else(changed)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the record of a row of this segment begins.

@@ -7,6 +7,7 @@
 use crate::error::ReadError;
 use crate::layout::Layout;
 use crate::log::{Head, Log};
+use crate::reindex::Rewritten;
 use counterfoil_format::Hash;
 use counterfoil_format::merkle::{
     Nodes, ProofError, check_consistency, check_inclusion, prove_consistency, prove_inclusion, root, row_leaf,
@@ -129,13 +130,39 @@ impl<'l> Tiles<'l> {
         })
     }
 
+    /// Writes every full tile, of all levels, from the rows.
+    pub(crate) fn rebuild(&self) -> Result<Rewritten, ReadError> {
+        let mut rewritten = Rewritten::default();
+        // Of each level, how many tiles are full and the hashes of the next one.
+        let mut levels: Vec<(u64, Vec<Hash>)> = Vec::new();
+        self.log.scan::<ReadError>(0..self.head.size, |row| {
+            let mut hash = row_leaf(&row.row_hash);
+            for level in 0.. {
+                if usize::from(level) == levels.len() {
+                    levels.push((0, Vec::with_capacity(256)));
+                }
+                let Some((index, hashes)) = levels.get_mut(usize::from(level)) else { break };
+                hashes.push(hash);
+                if (hashes.len() as u64) < TILE_WIDTH {
+                    break;
+                }
+                let kept = self.keep(&Tile { level, index: *index, width: 256 }, hashes);
+                *(if kept { &mut rewritten.written } else { &mut rewritten.failed }) += 1;
+                hash = root(hashes.drain(..));
+                *index += 1;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(rewritten)
+    }
+
     /// Keeps a full tile as a file. A directory that cannot be written only costs time: the tile is made again.
-    fn keep(&self, tile: &Tile, hashes: &[Hash]) {
+    fn keep(&self, tile: &Tile, hashes: &[Hash]) -> bool {
         let path = self.path(tile);
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();
         let layout = self.log.layout();
         let made = path.parent().is_some_and(|parent| layout.storage().create_dirs(parent).is_ok());
-        let _ = made && layout.replace(&path, &bytes, false).is_ok();
+        made && layout.replace(&path, &bytes, false).is_ok()
     }
 
     /// The hashes of a tile, from its file when it is full and there, else from what lies below it.

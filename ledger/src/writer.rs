@@ -4,6 +4,7 @@
 //! the caller must not use the writer again; it never syncs twice and never writes the same rows twice.
 
 use crate::chain::Group;
+use crate::durable::Mark;
 use crate::error::FileError;
 use crate::layout::Layout;
 use crate::log::{Head, Log};
@@ -47,6 +48,7 @@ pub(crate) struct Writer {
     end: u64,
     /// Up to where space is reserved.
     reserved: u64,
+    mark: Mark,
     newest: Option<SignatureBytes>,
     written_out: Option<Micros>,
     clock: Arc<dyn Clock>,
@@ -63,7 +65,8 @@ impl Writer {
     /// Goes on where a log ends.
     pub fn new(log: Arc<Log>, seal_key: VerifierKey, clock: Arc<dyn Clock>) -> Self {
         let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
-        Writer { log, seal_key, header, file, end, reserved: 0, newest: None, written_out: None, clock }
+        let mark = Mark::place(log.layout(), &log.head());
+        Writer { log, seal_key, header, file, end, reserved: 0, mark, newest: None, written_out: None, clock }
     }
 
     /// Makes sure that what was decided behind this many rows is decided behind durable ones.
@@ -85,6 +88,7 @@ impl Writer {
 
         let offset = self.end;
         self.end += bytes.len() as u64;
+        self.mark.move_to(&head);
         let place = |entry: Entry| Entry { offset: offset + entry.offset, ..entry };
         self.log.publish(offset, self.end, entries.into_iter().map(place).collect(), head);
         self.newest = Some(seal.signature);
@@ -179,12 +183,5 @@ pub(crate) fn create_segment(layout: &Layout, header: SegmentHeader) -> Result<S
     file.write_at(0, &bytes).map_err(at())?;
     file.sync_all().map_err(at())?;
     layout.sync_dir(&layout.log())?;
-    Ok(Segment {
-        header,
-        path,
-        file,
-        look: Look::Memory(crate::lookup::Lookups::default()),
-        end: bytes.len() as u64,
-        end_seq: header.first_seq,
-    })
+    Ok(Segment::begun(header, path, file))
 }

@@ -21,7 +21,8 @@ fn unfinished(dest: &Path, segment: &Path) -> std::path::PathBuf {
 fn is_prefix(dest: &Path, of: &Path) {
     let (theirs, ours) = (rows(dest), rows(of));
     assert!(ours.starts_with(&theirs), "{} of {} rows", theirs.len(), ours.len());
-    assert_eq!(intact(dest), theirs.len() as u64);
+    // Of the last group a reader knows only by the checkpoint that it is durable.
+    assert!(intact(dest) >= theirs.len() as u64);
 }
 
 #[test]

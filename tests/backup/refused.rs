@@ -57,13 +57,14 @@ fn a_fork_that_lost_its_rows_is_known_by_its_checkpoint() {
     let old = dir.path().join("old");
     fs::create_dir(&old).unwrap();
     let old = closed(&old, 10);
+    let checkpoint = fs::read(old.join("checkpoint")).unwrap();
     let copy = dir.path().join("copy-of-old");
     take(&old, &copy);
     append(&old, 10, 10);
     fs::copy(old.join("checkpoint"), copy.join("checkpoint")).unwrap();
     let older = dir.path().join("older");
     copy_back(&old, &older);
-    fs::remove_file(older.join("checkpoint")).unwrap();
+    fs::write(older.join("checkpoint"), checkpoint).unwrap();
     fs::remove_dir_all(older.join("index")).unwrap();
     for segment in segments(&older) {
         fs::copy(copy.join("log").join(segment.file_name().unwrap()), segment).unwrap();
