@@ -8,20 +8,20 @@ use crate::draft::{Intent, Submission, random_salt};
 use crate::error::{ReadError, SubmitError};
 use crate::log::Log;
 use crate::lookup::{HashMap, key_hash};
-use counterfoil_format::Hash;
+use crate::room;
 use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::codec::{CodecError, Cursor, within};
-use counterfoil_format::content::Effect;
+use counterfoil_format::content::{Effect, Evidence};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
 use counterfoil_format::intent::{IntentHead, IntentId, Kind, Micros};
-use counterfoil_format::landing::{Landing, Outcome, Reason, Reversibility};
+use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::limits;
 use counterfoil_format::ops::{Op, decode_ops, encode_ops, encode_skeleton};
 use counterfoil_format::part::{PartTag, Salt, Slot};
 use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::apply::Applied;
 use counterfoil_rules::governance::{Governance, GovernanceError};
-use counterfoil_rules::land::{Proposal, land};
+use counterfoil_rules::land::{Proposal, check_evidence, land};
 use counterfoil_rules::rollback::check_rollback;
 use rand::rngs::StdRng;
 use std::collections::VecDeque;
@@ -146,6 +146,10 @@ impl<'s> Parts<'s> {
 
     fn content(&self, tag: PartTag) -> Option<&'s [u8]> {
         self.slots.get(tag as usize).copied().flatten()?.bytes()
+    }
+
+    fn evidence(&self) -> Result<Vec<Evidence<'s>>, CodecError> {
+        Ok(self.content(PartTag::Evidence).map(Evidence::decode_all).transpose()?.unwrap_or_default())
     }
 
     fn proposal(&self) -> Result<Proposal<'s>, CodecError> {
@@ -292,13 +296,16 @@ impl Batch {
         let Candidate { submission, intent, index, seq } = *candidate;
         let format = |error| SubmitError::Format { index, error };
         let (head, slots) = (submission.head(intent), submission.slots(intent));
-        let proposal = Parts::of(head, slots).and_then(|parts| parts.proposal()).map_err(format)?;
+        let parts = Parts::of(head, slots).map_err(format)?;
+        let proposal = parts.proposal().map_err(format)?;
         let id = proposal.head.id;
         let governing = addition.governance.as_ref().unwrap_or(governance);
         let landed_as = match self.ids.get(&id) {
             Some(row) => Some(*row),
             None => before.find_id(&id)?,
         };
+        let evidence = parts.evidence().map_err(format)?;
+        check_evidence(&evidence, seq).map_err(|refusal| SubmitError::Refused { index, refusal })?;
         let verdict = land(&addition.state, governing, &proposal, seq, landed_as)
             .map_err(|error| SubmitError::Read(ReadError::Index(error)))?
             .map_err(|refusal| SubmitError::Refused { index, refusal })?;
@@ -308,8 +315,13 @@ impl Batch {
         let (policy_row, switch_row) = (governing.policy_row, governing.switch_row);
         let rollback = encode_rollback(verdict.applied.as_ref(), random, &mut addition.rollbacks);
         let rollback = rollback.map_err(format)?;
-        let authored = head.len() + slots.len();
-        addition.bytes += self.measure(addition, authored, rollback.as_ref()).map_err(format)?;
+        let content = rollback.as_ref().map(|rollback| rollback.content.len());
+        let size = room::row(head.len() + slots.len(), content).map_err(format)?;
+        within("a group's body", self.bytes + addition.bytes + size, limits::GROUP_BYTES).map_err(format)?;
+        addition.bytes += size;
+        if let Some(applied) = &verdict.applied {
+            room::of_rollback(applied, slots.len(), content.unwrap_or_default()).map_err(format)?;
+        }
 
         if verdict.outcome == Outcome::Applied
             && let Some(body) = &proposal.body
@@ -337,21 +349,6 @@ impl Batch {
             keys: proposal.ops.iter().map(|op| key_hash(&op.state_key())).collect(),
         });
         Ok(())
-    }
-
-    /// Bytes of a row in the group, at most; an error when the row, or the group with it, would be too large.
-    fn measure(
-        &self,
-        addition: &Addition<'_>,
-        authored: usize,
-        rollback: Option<&Rollback>,
-    ) -> Result<usize, CodecError> {
-        const LENGTH: usize = 5;
-        let slot = rollback.map_or(0, |rollback| 1 + rollback.salt.len() + LENGTH + rollback.content.len());
-        let row = LENGTH + Landing::MAX_BYTES + LENGTH + authored + slot + size_of::<Hash>();
-        within("a row", row, limits::ROW_BYTES)?;
-        within("a group's body", self.bytes + addition.bytes + row, limits::GROUP_BYTES)?;
-        Ok(4 + row)
     }
 }
 

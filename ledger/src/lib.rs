@@ -72,6 +72,7 @@ mod queue;
 mod rebuild;
 mod recovery;
 mod reindex;
+mod room;
 mod scan;
 mod secret;
 mod segment;

@@ -14,9 +14,9 @@
 //! | add | add the negated delta | none, since adds commute |
 //! | transition | transition back; to no stage when there was none | the new stage; absent when it left all stages |
 
-use crate::state::{Leaf, State, StoredValue};
+use crate::state::{Leaf, MapState, State, StoredValue};
 use counterfoil_format::landing::Reason;
-use counterfoil_format::ops::{Change, Guard, Op};
+use counterfoil_format::ops::{Change, Guard, Op, encode_ops};
 use counterfoil_format::part::Slot;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -54,6 +54,18 @@ impl<'a> Applied<'a> {
     /// The same operations with every value closed: all that a commitment covers, and nothing to hash again.
     pub fn closed_inverse(&self) -> Vec<Op<'_>> {
         self.inverse_with(|value| Slot::Closed(value.commitment))
+    }
+
+    /// Bytes of the operations that bring the row back after it was taken back: what a rollback of this row carries as
+    /// its own rollback.
+    pub fn redo_bytes(&self) -> usize {
+        let mut after = MapState::default();
+        self.changes.entries.iter().for_each(|(key, leaf)| after.set(key, leaf.clone()));
+        let Ok(back) = apply(&after, &self.inverse(), true);
+        let mut bytes = Vec::new();
+        // An inverse that fails is refused elsewhere; here it takes no room.
+        back.iter().for_each(|back| encode_ops(&back.inverse(), &mut bytes));
+        bytes.len()
     }
 
     fn inverse_with<'s>(&'s self, slot: impl Fn(&'s StoredValue) -> Slot<'s>) -> Vec<Op<'s>> {

@@ -9,7 +9,7 @@ use crate::governance::{Governance, GovernanceError};
 use crate::keyring::KeyError;
 use crate::state::State;
 use counterfoil_format::body::Body;
-use counterfoil_format::content::Effect;
+use counterfoil_format::content::{Effect, Evidence};
 use counterfoil_format::intent::{IntentHead, IntentId, Kind, Mode};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::ops::Op;
@@ -23,6 +23,16 @@ pub enum Refusal {
     /// What it would change in the governance does not go through.
     #[error(transparent)]
     Governance(#[from] GovernanceError),
+    /// Evidence must be there before the row that points to it.
+    #[error(
+        "it points to row {row} as evidence, and would itself be row {seq}: evidence must be an earlier row"
+    )]
+    LaterEvidence {
+        /// What it points to.
+        row: u64,
+        /// What it would be.
+        seq: u64,
+    },
     /// A row with this id is there already.
     #[error("id {id} has landed already, as row {row}")]
     DuplicateId {
@@ -102,6 +112,15 @@ fn admit(
         governance.check(body, seq)?;
     }
     Ok(())
+}
+
+/// Whether all rows that an intent points to are there before the row it would be.
+pub fn check_evidence(evidence: &[Evidence<'_>], seq: u64) -> Result<(), Refusal> {
+    let later = evidence.iter().find_map(|item| match item {
+        Evidence::Row(row) if *row >= seq => Some(*row),
+        _ => None,
+    });
+    later.map_or(Ok(()), |row| Err(Refusal::LaterEvidence { row, seq }))
 }
 
 /// The gates that need no look at the state. Only live decisions can be stopped: what governs, and what takes back,

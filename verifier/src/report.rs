@@ -262,6 +262,9 @@ fn judge(id: CheckId, tally: &Tally, options: &Options) -> Check {
         return absent(NO_PIN);
     }
     let (found, skipped) = (tally.found(id), tally.skipped(id));
+    if tally.rows == 0 && found == 0 {
+        return absent("there is no row that can be read");
+    }
     let mut detail = format!("{} {} checked", tally.units(id), id.unit());
     if let Some(skip) = skipped {
         let (row, why) = &skip.first;
