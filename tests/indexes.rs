@@ -102,12 +102,13 @@ fn side_files_that_are_damaged_under_an_open_ledger_stop_nothing() {
         let refused = matches!(&twice, SubmitError::Refused { refusal: Refusal::DuplicateId { row, .. }, .. } if *row == FOUNDING);
         assert!(refused, "{damage}: {twice}");
         let notices = shop.ledger.notices();
-        assert_eq!(notices.len(), sides.len(), "{damage}: {notices:?}");
+        // That of the last segment is in memory already.
+        assert_eq!(notices.len(), sides.len() - 1, "{damage}: {notices:?}");
         assert!(notices.iter().all(|notice| notice.contains(".idx") && notice.contains("reindex")));
         shop.ledger.close().unwrap();
         is_intact(&path);
         // Opening again writes them again.
-        assert_eq!(Shop::open(&path).unwrap().ledger.notices().len(), sides.len());
+        assert_eq!(Shop::open(&path).unwrap().ledger.notices().len(), sides.len() - 1);
         assert!(sides.iter().zip(&whole).all(|(side, whole)| fs::read(side).unwrap() == *whole));
     }
 }

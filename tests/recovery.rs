@@ -44,6 +44,7 @@ fn last_segment(path: &Path) -> PathBuf {
 
 /// Removes everything that names rows, but for the log: what a crash between sync and checkpoint may leave.
 fn forget_witnesses(path: &Path) {
+    let _ = fs::remove_file(last_segment(path).with_extension("idx"));
     let _ = fs::remove_file(path.join("checkpoint"));
     let _ = fs::remove_dir_all(path.join("index"));
 }

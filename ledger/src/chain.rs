@@ -63,6 +63,11 @@ impl Chain {
         self.tree.end()
     }
 
+    /// The tree over all rows.
+    pub fn tree(&self) -> CompactRange {
+        self.tree.clone()
+    }
+
     /// Chains and seals a batch. There is no group when none of its submissions lands. The answers are what to tell
     /// those who submitted, once the group is durable.
     pub fn extend(&mut self, batch: Batch) -> Result<(Option<Group>, Vec<Answer>), CodecError> {

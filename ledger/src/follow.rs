@@ -7,6 +7,7 @@
 //! * a segment behind its own, which is begun when all before it is durable, or
 //! * the durable mark ([`crate::durable`]) or the checkpoint file, when it names rows up to the group's end or beyond,
 //!   and names the hash or the root that the reader has found there itself, or
+//! * the segment's side file, which a writer leaves as it closes, or
 //! * that it holds row 0: the first segment gets its name when row 0 is durable.
 //!
 //! Each of them is written after the sync it speaks of has returned. They are read before the log is, so what they
@@ -16,7 +17,7 @@
 use crate::durable::Durable;
 use crate::error::{FileError, OpenError};
 use crate::layout::Layout;
-use crate::load::{Sides, born_segments, frame_error, load_closed, open_segment};
+use crate::load::{Sides, begin_last, born_segments, frame_error, load_closed, open_segment};
 use crate::log::Inner;
 use crate::recovery::{Tail, Witnesses, judge_tail};
 use crate::scan::{Buffers, Position, ScannedGroup, scan_group};
@@ -77,8 +78,8 @@ impl Follower {
         let (closed, last) = born_segments(&layout, &witnesses, false, &mut Vec::new())?;
         let (sealed, before) = load_closed(&layout, &closed, Sides::Read, &mut Vec::new())?;
         let (file, header) = open_segment(&layout, last, &before, false)?;
-        let at = Position::start(&header, before.last_landed, before.tree);
-        let active = Segment::begun(header, layout.segment(last), file);
+        let begun = Segment::begun(header, layout.segment(last), file);
+        let (active, at) = begin_last(&layout, begun, &before);
         let inner = Inner { sealed, active, head: at.head() };
         Ok((Follower { layout, at }, inner))
     }

@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 /// What a key holds, and the row that set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,21 +111,32 @@ pub(crate) struct SledIndex {
 const WATERMARK: &[u8] = b"watermark";
 const VERSION: u64 = 1;
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+/// How often, and with which pauses, a lock is waited for that an earlier handle still holds.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("sled panicked".to_owned()))
 }
 
 impl SledIndex {
-    /// Opens or creates the index in a directory.
+    /// Opens or creates the index in a directory. An earlier handle of this process may still be on its way out, as
+    /// sled's threads hold its lock for a moment longer; the writer's own lock has kept every other process out.
     pub fn open(path: &Path) -> Result<Self, String> {
-        guarded(|| {
-            let config =
-                sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(1000));
-            let db = config.open().map_err(|error| error.to_string())?;
-            let tree = |name: &str| db.open_tree(name).map_err(|error| error.to_string());
-            Ok(SledIndex { state: tree("state")?, meta: tree("meta")?, db })
-        })
+        for _ in 0..LOCK_TRIES {
+            match guarded(|| Self::open_once(path)) {
+                Err(reason) if reason.contains("acquire lock") => std::thread::sleep(LOCK_PAUSE),
+                result => return result,
+            }
+        }
+        guarded(|| Self::open_once(path))
+    }
+
+    fn open_once(path: &Path) -> Result<Self, String> {
+        let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(1000));
+        let db = config.open().map_err(|error| error.to_string())?;
+        let tree = |name: &str| db.open_tree(name).map_err(|error| error.to_string());
+        Ok(SledIndex { state: tree("state")?, meta: tree("meta")?, db })
     }
 }
 

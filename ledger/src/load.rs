@@ -6,6 +6,7 @@
 use crate::error::{Damage, FileError, OpenError};
 use crate::layout::Layout;
 use crate::log::Head;
+use crate::lookup::Lookups;
 use crate::recovery::{Tail, Witnesses, is_unborn, judge_tail, remove_unborn, settle};
 use crate::scan::{Position, Scanned, scan_segment};
 use crate::segment::{Look, Segment};
@@ -57,7 +58,7 @@ fn load_with(layout: &Layout, witnesses: &Witnesses, sides: Sides) -> Result<Loa
     let mut notices = Vec::new();
     let (closed, last) = born_segments(layout, witnesses, repair, &mut notices)?;
     let (sealed, end) = load_closed(layout, &closed, sides, &mut notices)?;
-    let (active, position) = load_last(layout, last, &end, witnesses, repair, &mut notices)?;
+    let (active, position) = load_last(layout, last, &end, witnesses, sides, &mut notices)?;
     Ok(Loaded { sealed, active, head: position.head(), tree: position.tree, notices })
 }
 
@@ -174,8 +175,8 @@ fn load_one_closed(
         }
         None => {
             let start = Position::start(&header, end.last_landed, end.tree.clone());
-            let scanned =
-                scan_segment(&*file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
+            let scanned = scan_segment(&*file, &header, Lookups::default(), start)
+                .map_err(|error| frame_error(&path, 0, error))?;
             if let Some(error) = scanned.bad {
                 return Err(frame_error(&path, scanned.position.offset, error));
             }
@@ -206,19 +207,45 @@ fn write_side(
     Ok(SideFile::open(layout, header, end.bytes).map_or(look, Look::Side))
 }
 
+/// Where reading the last segment begins: behind what its side file covers, when the writer has left one as it closed.
+/// The side file must name the hash of the row that stands in the segment where it ends.
+pub(crate) fn begin_last(layout: &Layout, begun: Segment, before: &SegmentEnd) -> (Segment, Position) {
+    let start = Position::start(&begun.header, before.last_landed, before.tree.clone());
+    let covered = || {
+        let side = SideFile::open_within(layout, &begun.header, begun.file.size().ok()?)?;
+        let SegmentEnd { rows, bytes: offset, last_hash, last_landed, tree } = side.end.clone();
+        let seq = begun.header.first_seq.checked_add(rows)?;
+        let mut covered = Segment::begun(begun.header, begun.path.clone(), begun.file.clone());
+        (covered.look, covered.end, covered.end_seq) = (Look::Memory(side.lookups().ok()?), offset, seq);
+        let last = covered.row(seq.checked_sub(1)?).ok()?;
+        let stands = last.parse().ok()?.row_hash == last_hash;
+        stands.then_some((covered, Position { offset, seq, last_hash, last_landed, tree }))
+    };
+    covered().unwrap_or((begun, start))
+}
+
 fn load_last(
     layout: &Layout,
     first: u64,
     before: &SegmentEnd,
     witnesses: &Witnesses,
-    repair: bool,
+    sides: Sides,
     notices: &mut Vec<String>,
 ) -> Result<(Segment, Position), OpenError> {
+    let repair = sides != Sides::Read;
     let path = layout.segment(first);
     let (file, header) = open_segment(layout, first, before, repair)?;
-    let start = Position::start(&header, before.last_landed, before.tree.clone());
-    let scanned = scan_segment(&*file, &header, start).map_err(|error| frame_error(&path, 0, error))?;
-    let Scanned { lookups, position, bad } = scanned;
+    let begun = Segment::begun(header, path.clone(), file.clone());
+    let (segment, start) = match sides {
+        Sides::Rebuild => (begun, Position::start(&header, before.last_landed, before.tree.clone())),
+        _ => begin_last(layout, begun, before),
+    };
+    let lookups = match segment.look {
+        Look::Memory(lookups) => lookups,
+        Look::Side(_) => Lookups::default(),
+    };
+    let scanned = scan_segment(&*file, &header, lookups, start);
+    let Scanned { lookups, position, bad } = scanned.map_err(|error| frame_error(&path, 0, error))?;
     let tail = Tail { file: &*file, path: &path, header: &header, position: &position };
     let cut = judge_tail(layout, &tail, bad, witnesses, repair)?;
     let end = position.offset.max(SEGMENT_HEADER_BYTES as u64);

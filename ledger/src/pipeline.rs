@@ -107,7 +107,8 @@ impl Pipeline {
         self.wait();
         let _ = decider.current.flush(self.watermark());
         let _ = Tiles::of(&self.log).catch_up();
-        lock(&self.writer).finish()
+        let tree = lock(&self.chain).tree();
+        lock(&self.writer).finish(tree)
     }
 
     fn watermark(&self) -> Watermark {

@@ -3,10 +3,12 @@
 use crate::error::OpenError;
 use crate::index::Watermark;
 use crate::layout::Layout;
-use crate::load::{Sides, load};
+use crate::load::{Loaded, Sides, load};
 use crate::log::Log;
 use crate::platform::Platform;
 use crate::rebuild::{Opened, rebuild_current};
+use crate::segment::Look;
+use crate::side::{self, SegmentEnd};
 use crate::tiles::Tiles;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 pub struct Reindexed {
     /// Rows that were read.
     pub rows: u64,
-    /// Side files, one for each closed segment.
+    /// Side files, one for each segment.
     pub side_files: u64,
     /// Whether the state index is on disk. It is not when it failed again; `notices` says why.
     pub state_index: bool,
@@ -54,7 +56,8 @@ pub fn reindex_on(platform: &Platform, dir: &Path) -> Result<Reindexed, OpenErro
     let indexed = Opened::on(&layout, &*platform.index).map_or(0, |opened| opened.rows());
     let loaded = load(&layout, indexed, Sides::Rebuild)?;
     let mut notices = loaded.notices.clone();
-    let side_files = loaded.sealed.iter().filter(|segment| segment.has_side()).count() as u64;
+    let last = u64::from(write_last(&layout, &loaded));
+    let side_files = last + loaded.sealed.iter().filter(|segment| segment.has_side()).count() as u64;
     let log = Arc::new(Log::from_loaded(layout, loaded)?);
     let head = log.head();
     let mut current = rebuild_current(&log, &*platform.index, "it was asked for", &mut notices)?;
@@ -69,4 +72,19 @@ pub fn reindex_on(platform: &Platform, dir: &Path) -> Result<Reindexed, OpenErro
     };
     let tiles = Tiles::of(&log).rebuild()?;
     Ok(Reindexed { rows: head.size, side_files, state_index, tiles, notices })
+}
+
+/// Writes the side file of the last segment, as a writer does when it closes; without it the next open reads more.
+fn write_last(layout: &Layout, loaded: &Loaded) -> bool {
+    let (active, head) = (&loaded.active, &loaded.head);
+    let Look::Memory(lookups) = &active.look else { return false };
+    let end = SegmentEnd {
+        rows: head.size.saturating_sub(active.header.first_seq),
+        bytes: active.end,
+        last_hash: head.row_hash,
+        last_landed: head.landed_at,
+        tree: loaded.tree.clone(),
+    };
+    let bytes = side::encode(&active.header, lookups, &end);
+    layout.replace(&layout.side(active.header.first_seq), &bytes, false).is_ok()
 }

@@ -77,15 +77,16 @@ pub(crate) struct Buffers {
     scratch: Vec<u8>,
 }
 
-/// Reads a segment from its first group on, checking checksums, encodings, numbers, chain and roots, until its end
+/// Reads a segment from a place on, behind the rows that are in the look-ups, checking checksums, encodings, numbers, chain and roots, until its end
 /// or the first group that does not hold.
 pub(crate) fn scan_segment<R: ReadAt + ?Sized>(
     source: &R,
     header: &SegmentHeader,
+    lookups: Lookups,
     start: Position,
 ) -> Result<Scanned, FrameError> {
     let size = source.size()?;
-    let mut scanned = Scanned { lookups: Lookups::default(), position: start, bad: None };
+    let mut scanned = Scanned { lookups, position: start, bad: None };
     let mut buffers = Buffers::default();
     while scanned.position.offset < size {
         match scan_group(source, header, size, &scanned.position, &mut buffers) {

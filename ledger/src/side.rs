@@ -149,6 +149,11 @@ fn build_filter<'a>(ids: impl Iterator<Item = &'a IntentId>, rows: usize) -> Vec
 impl SideFile {
     /// Opens the side file of a segment; `None` when it is absent, damaged, or not of this segment as it is.
     pub fn open(layout: &Layout, header: &SegmentHeader, segment_bytes: u64) -> Option<Self> {
+        Self::open_within(layout, header, segment_bytes).filter(|side| side.end.bytes == segment_bytes)
+    }
+
+    /// The same for a segment that may have grown since.
+    pub fn open_within(layout: &Layout, header: &SegmentHeader, segment_bytes: u64) -> Option<Self> {
         let path = layout.side(header.first_seq);
         let file = layout.open(&path, Access::Read).ok()?;
         let mut bytes = vec![0; usize::try_from(file.size().ok()?).ok()?];
@@ -158,7 +163,7 @@ impl SideFile {
         found.bytes = bytes.len() as u64;
         let fits = found.first_seq == header.first_seq
             && bytes.get(40..56) == Some(&header.salt[..])
-            && found.end.bytes == segment_bytes;
+            && found.end.bytes <= segment_bytes;
         fits.then_some(found)
     }
 
@@ -239,6 +244,35 @@ impl SideFile {
             return Err(changed());
         }
         window.get(place..).and_then(|rest| rest.first_chunk()).copied().ok_or_else(changed)
+    }
+
+    /// All look-ups, to be kept in memory.
+    pub fn lookups(&self) -> Result<Lookups, FileError> {
+        let read = |offset: u64, count: u64, size: u64| {
+            let bytes =
+                usize::try_from(count.saturating_mul(size)).map_err(|_| io::ErrorKind::FileTooLarge)?;
+            let mut buffer = vec![0; bytes];
+            self.file.read_exact_at(offset, &mut buffer)?;
+            Ok(buffer)
+        };
+        let rows = read(self.rows_at, self.end.rows, 8).map_err(FileError::at(&self.path))?;
+        let ids = read(self.ids_at, self.end.rows, 20).map_err(FileError::at(&self.path))?;
+        let keys = read(self.keys_at, self.keys, 12).map_err(FileError::at(&self.path))?;
+        let mut lookups =
+            Lookups { groups: self.groups.clone(), special: self.special.clone(), ..Lookups::default() };
+        lookups.rows = rows.as_chunks::<8>().0.iter().map(|offset| u64::from_le_bytes(*offset)).collect();
+        lookups.ids.reserve(lookups.rows.len());
+        for entry in ids.as_chunks::<20>().0 {
+            if let (Some(id), Some(row)) = (entry.first_chunk(), entry.last_chunk()) {
+                lookups.ids.insert(IntentId(*id), u32::from_le_bytes(*row));
+            }
+        }
+        for entry in keys.as_chunks::<12>().0 {
+            if let (Some(key), Some(row)) = (entry.first_chunk(), entry.last_chunk()) {
+                lookups.keys.entry(u64::from_le_bytes(*key)).or_default().push(u32::from_le_bytes(*row));
+            }
+        }
+        Ok(lookups)
     }
 
     /// Where it lies.

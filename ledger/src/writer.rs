@@ -117,9 +117,14 @@ impl Writer {
         self.reserved = 0;
     }
 
-    /// Writes out the newest checkpoint, and gives back space that was reserved.
-    pub fn finish(&mut self) -> Result<(), FileError> {
+    /// Writes out the newest checkpoint and the look-ups of the active segment, so that the next open need not read it,
+    /// and gives back space that was reserved.
+    pub fn finish(&mut self, tree: CompactRange) -> Result<(), FileError> {
         self.release();
+        let head = self.log.head();
+        if head.size == tree.end() {
+            self.close_look(self.log.layout(), &head, tree);
+        }
         self.write_checkpoint()
     }
 
@@ -154,7 +159,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the side file of the segment that is being closed. When it cannot be written, the look-ups stay in
+    /// Writes the side file of the active segment, which is being closed or left. When it cannot be written, the look-ups stay in
     /// memory, and the next open tries again: no append ever fails for it.
     fn close_look(&self, layout: &Layout, head: &Head, tree: CompactRange) -> Option<SideFile> {
         let end = SegmentEnd {
