@@ -16,10 +16,9 @@ use std::io::Write;
 Examples:
   counterfoil prove 41 > row-41.tlog-proof
   counterfoil prove --from 1000")]
-#[group(required = true, multiple = false, args = ["row", "from"])]
 pub struct Args {
     /// The row to prove
-    #[arg(value_name = "SEQ")]
+    #[arg(value_name = "SEQ", required_unless_present = "from", conflicts_with = "from")]
     row: Option<u64>,
     /// The size of the earlier log
     #[arg(long, value_name = "SIZE")]
