@@ -15,8 +15,12 @@ use counterfoil_format::limits::DECIMAL_SCALE;
 use counterfoil_format::part::Slot;
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_rules::state::Leaf;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
 use serde_json::{Map, Number, Value as Json, json};
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::marker::PhantomData;
 
 const BYTES: &str = "$bytes";
 
@@ -107,6 +111,119 @@ fn tagged_bytes(map: &Map<String, Json>) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
+/// What derived code reads from a JSON object. By itself it would take a list of the fields' values as well.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// JSON in which no object holds a key twice, so that nothing which was sent is lost.
+pub struct Strict(pub Json);
+
+/// The key under which the JSON reader hands the text of a number on, as a string of its own. A string of the input is
+/// never handed on like that.
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, yes: bool) -> Result<Json, E> {
+        Ok(Json::Bool(yes))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Json, E> {
+        Ok(json!(number))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Json, E> {
+        Ok(json!(number))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
+        Ok(json!(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Json::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if key == NUMBER {
+                let NumberText(number) = entries.next_value()?;
+                return Ok(Json::Number(number));
+            }
+            if map.contains_key(&key) {
+                return Err(Error::custom(format!("the key {key:?} stands twice in an object")));
+            }
+            let Strict(item) = entries.next_value()?;
+            map.insert(key, item);
+        }
+        Ok(Json::Object(map))
+    }
+}
+
+/// A number, as the JSON reader hands it on.
+struct NumberText(Number);
+
+impl<'de> Deserialize<'de> for NumberText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = NumberText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "no object with the key {NUMBER}, which is reserved")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<NumberText, E> {
+                Err(E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<NumberText, E> {
+                text.parse().map(NumberText).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
+}
+
 /// Reads a number: an integer when it is whole and was written without a fraction that remains, else a decimal.
 fn to_number(number: &Number) -> Result<Value, String> {
     let text = number.to_string();
@@ -152,7 +269,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Value, String> {
-        to_value(serde_json::from_str(text).unwrap())
+        let Strict(json) = serde_json::from_str(text).unwrap();
+        to_value(json)
     }
 
     fn decimal(mantissa: i128, scale: u8) -> Result<Value, String> {
