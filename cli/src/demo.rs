@@ -5,6 +5,7 @@ use crate::init::{self, Founded};
 use crate::json;
 use crate::past::Past;
 use crate::place::Place;
+use crate::quote::{quoted, quoted_path};
 use crate::shop::{Landed, Shop};
 use crate::undo;
 use anyhow::{Context, Result};
@@ -132,11 +133,16 @@ fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)
     let (by, states) = take_back(&place, row, &key, out)?;
     let report = judge(dir, &founded, &checkpoint)?;
     writeln!(out, "   The verifier on all of it: {}.\n", report.verdict.name())?;
-    writeln!(out, "The ledger is yours to play with:")?;
-    writeln!(out, "  export COUNTERFOIL_LEDGER={shown}")?;
-    for command in ["log", &format!("show {row}"), &format!("history {key}"), "state", "verify"] {
+    writeln!(
+        out,
+        "The ledger is in {shown}, and the seal from step 2, as an auditor would have kept it elsewhere, in"
+    )?;
+    writeln!(out, "{}. They are yours to play with:", checkpoint.display())?;
+    writeln!(out, "  export COUNTERFOIL_LEDGER={}", quoted_path(dir))?;
+    for command in ["log", &format!("show {row}"), &format!("history {}", quoted(&key)), "state", "verify"] {
         writeln!(out, "  counterfoil {command}")?;
     }
+    writeln!(out, "  counterfoil verify --checkpoint {}", quoted_path(&checkpoint))?;
     let verdict = report.verdict;
     if verdict != Verdict::Intact || caught.iter().any(|(_, verdict)| *verdict == Verdict::Intact) {
         return Err(Refused::error("the demo did not end as it should; please report it"));

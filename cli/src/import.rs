@@ -5,6 +5,7 @@ use crate::exit::Refused;
 use crate::git::{Commit, Repository, path_text};
 use crate::keys::NamedKey;
 use crate::place::Place;
+use crate::quote::quoted_path;
 use anyhow::{Context as _, Result, anyhow};
 use counterfoil_format::body::{Body, POLICY_VERSION, PolicyBody, Role};
 use counterfoil_format::content::{Actors, Context};
@@ -113,7 +114,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
                 "{} commits imported as rows {first} to {last}, {known} known before",
                 tally.commits
             )?;
-            let dir = place.dir().display();
+            let dir = quoted_path(place.dir());
             writeln!(out, "next: counterfoil -l {dir} state --at {last} --prefix file/")?;
         }
     }

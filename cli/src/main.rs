@@ -27,6 +27,7 @@ mod output;
 mod past;
 mod place;
 mod prove;
+mod quote;
 mod redo;
 mod reindex;
 mod restore;

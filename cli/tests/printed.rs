@@ -5,7 +5,7 @@
 mod shop;
 
 use serde_json::json;
-use shop::Shop;
+use shop::{Shop, finish, program};
 
 #[test]
 fn a_proof_is_printed_as_a_file_and_as_json() {
@@ -23,4 +23,15 @@ fn a_proof_is_printed_as_a_file_and_as_json() {
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{}", run.err);
         assert!(run.err.contains("Usage: "), "{}", run.err);
     }
+}
+
+#[test]
+fn printed_commands_quote_what_a_shell_would_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().join("my shop's $HOME");
+    let begun = finish(program().arg("init").arg(&at).args(["--origin", "example.com/shop"]), b"");
+    let command = begun.out.lines().find(|line| line.contains("counterfoil verify")).unwrap();
+    let script = command.replace("counterfoil", env!("CARGO_BIN_EXE_counterfoil"));
+    let run = finish(std::process::Command::new("sh").args(["-c", &script]), b"");
+    assert_eq!(run.status, 0, "{script}: {}", run.err);
 }
