@@ -6,6 +6,8 @@ mod shop;
 
 use serde_json::json;
 use shop::{Shop, finish, program};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 #[test]
 fn a_proof_is_printed_as_a_file_and_as_json() {
@@ -33,5 +35,36 @@ fn printed_commands_quote_what_a_shell_would_split() {
     let command = begun.out.lines().find(|line| line.contains("counterfoil verify")).unwrap();
     let script = command.replace("counterfoil", env!("CARGO_BIN_EXE_counterfoil"));
     let run = finish(std::process::Command::new("sh").args(["-c", &script]), b"");
+    assert_eq!(run.status, 0, "{script}: {}", run.err);
+}
+
+fn names(dir: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_demo_writes_nothing_outside_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().join("my demo");
+    let (checkpoint, tampered) = (dir.path().join("my demo.checkpoint"), dir.path().join("my demo.tampered"));
+    fs::write(&checkpoint, "mine").unwrap();
+    fs::create_dir(&tampered).unwrap();
+    fs::write(tampered.join("file"), "mine").unwrap();
+    let run = finish(program().args(["demo", "--rows", "40", "--dir"]).arg(&at), b"");
+    assert_eq!(run.status, 0, "{}{}", run.out, run.err);
+    assert_eq!(names(dir.path()), [at.clone(), checkpoint.clone(), tampered.clone()]);
+    assert_eq!(fs::read_to_string(&checkpoint).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(tampered.join("file")).unwrap(), "mine");
+    let seal = at.join("demo/checkpoint");
+    assert_eq!(names(&at.join("demo")), std::slice::from_ref(&seal));
+    assert!(run.out.contains(seal.to_str().unwrap()), "{}", run.out);
+    // The commands at its end are those of a shell.
+    let commands: Vec<&str> = run.out.lines().skip_while(|line| !line.starts_with("  export")).collect();
+    assert!(commands.len() > 4, "{}", run.out);
+    let script =
+        commands.join("\n").replace("  counterfoil", &format!("  {}", env!("CARGO_BIN_EXE_counterfoil")));
+    let run = finish(std::process::Command::new("sh").args(["-e", "-c", &script]), b"");
     assert_eq!(run.status, 0, "{script}: {}", run.err);
 }
