@@ -1,5 +1,6 @@
 //! `counterfoil prove`: that a row lies in the log, or that an earlier log is a prefix of this one.
 
+use crate::exit::{Refused, no_such_row};
 use crate::place::Place;
 use anyhow::Result;
 use counterfoil_format::proof::{Claim, ProofFile};
@@ -33,7 +34,15 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let checkpoint = log.signed_checkpoint()?;
     let mut tiles = Tiles::of(&log);
+    let size = tiles.head().size;
     let (claim, hashes) = match (args.row, args.from) {
+        (_, Some(from)) if from == 0 || from > size => {
+            return Err(Refused::error(format!(
+                "there is no earlier log of {from} rows: the ledger has {size} rows, so give --from a size from 1 to \
+                 {size}"
+            )));
+        }
+        (Some(row), None) if row >= size => return Err(no_such_row(row, size)),
         (_, Some(from)) => (Claim::Consistency { from }, tiles.prove_consistency(from)?),
         (row, None) => {
             let index = row.unwrap_or_default();
