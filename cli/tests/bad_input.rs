@@ -180,8 +180,13 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
         .args(["append", "-"]);
     limited.env_remove("COUNTERFOIL_KEY_DIR");
     let run = finish(&mut limited, lines.as_bytes());
-    run.fails(2, &["File too large"]);
     let landed = run.lines();
+    let (rows, last) = (landed.len(), landed.len() + 3);
+    let said = format!(
+        "line {} did not land, after line {rows}, with {rows} rows landed, up to row {last}",
+        rows + 1
+    );
+    run.fails(2, &["File too large", &said]);
     assert!(landed.len() > 10 && landed.len() < ROWS, "{}", landed.len());
     let again = shop.append(&["--batch", "50"], &lines);
     assert_eq!(again.status, 0, "{}", again.err);
