@@ -291,6 +291,14 @@ impl Desk<'_> {
             return Err(self.refuse(number, &fault));
         }
         let place = builder.len();
+        // Nobody else writes, so this is the number that its row will have.
+        let seq = self.ledger.log().head().size + place as u64;
+        if let Some(row) = decision.newest_evidence().filter(|row| *row >= seq) {
+            let fault = format!(
+                "its evidence names row {row}, which does not exist yet: it would be row {seq} itself"
+            );
+            return Err(self.refuse(number, &fault));
+        }
         builder.push(&draft).map_err(|error| match error {
             DraftError::Format { error, .. } => self.refuse(number, &error.to_string()),
             error => error.into(),

@@ -171,6 +171,15 @@ impl Decision {
         })
     }
 
+    /// The newest row that it names as evidence.
+    pub fn newest_evidence(&self) -> Option<u64> {
+        let rows = self.evidence.iter().filter_map(|pointer| match pointer {
+            Pointer::Row(row) => Some(*row),
+            Pointer::Document(..) => None,
+        });
+        rows.max()
+    }
+
     /// The draft of this decision. `executor` is the name of whoever carries it out.
     pub fn draft<'a>(&'a self, id: IntentId, executor: &'a str, authored_at: Micros) -> Draft<'a> {
         let judge = self.judge.as_ref().map(|(by, score)| Judge { by, score: *score, attestation: None });

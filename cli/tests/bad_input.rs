@@ -164,6 +164,73 @@ fn strange_lines_are_named_by_their_number() {
     shop.run(&["show", "99"]).fails(1, &["no row 99", "0 to 4"]);
 }
 
+#[test]
+fn a_row_that_is_not_there_is_refused_alike_everywhere() {
+    let shop = Shop::open();
+    for command in [
+        &["show", "9999"][..],
+        &["show", "9999", "--json"],
+        &["state", "--at", "9999"],
+        &["state", "--at", "9999", "--key", "k"],
+        &["diff", "0", "9999"],
+        &["redo", "9999"],
+        &["rollback", "9999"],
+        &["rollback", "0", "9999", "--apply", "--yes"],
+        &["restore", "--to", "9999"],
+        &["restore", "--to", "4", "--apply"],
+        &["prove", "9999"],
+        &["prove", "9999", "--json"],
+        &["prove", "4"],
+    ] {
+        shop.run(command).fails(1, &["there is no row", "has 4 rows, 0 to 3", "counterfoil log"]);
+    }
+    for from in ["9999", "5", "0"] {
+        shop.run(&["prove", "--from", from]).fails(1, &["no earlier log", "has 4 rows", "from 1 to 4"]);
+    }
+}
+
+#[test]
+fn an_error_of_append_names_the_file_and_what_landed() {
+    let shop = Shop::open();
+    let file = shop.beside("some lines.jsonl");
+    let append = |lines: &str| {
+        fs::write(&file, lines).unwrap();
+        shop.run(&["append", file.to_str().unwrap()])
+    };
+    append("x\n").fails(1, &["some lines.jsonl, line 1: ", "Nothing landed"]);
+    append(&format!("{DECISION}\nx\n"))
+        .fails(1, &["some lines.jsonl, line 2: ", "1 row did before it, row 4"]);
+    append(&format!("{DECISION}\nx\n")).fails(1, &["some lines.jsonl, line 2: ", "Nothing landed"]);
+    let other = |id: &str| DECISION.replace(r#""id":"a""#, &format!(r#""id":"{id}""#));
+    append(&format!("{}\n\n{}\n[]\n", other("b"), other("c")))
+        .fails(1, &["some lines.jsonl, line 4: ", "2 rows did before it, up to row 6"]);
+    for lost in [r#"{"put":["x",2]}"#, r#"{"put":{"key":"k","value":{"a":1,"a":2}}}"#] {
+        let line = format!(r#"{{"action":"A","ops":[{lost}]}}"#);
+        append(&format!("{}\n{line}\n", other("c")))
+            .fails(1, &["some lines.jsonl, line 2: ", "Nothing landed"]);
+    }
+    assert_eq!(shop.size(), 7);
+}
+
+#[test]
+fn evidence_that_is_not_there_yet_is_refused() {
+    let shop = Shop::open();
+    let naming = |row: u64| {
+        format!(
+            r#"{{"action":"SET","mode":"live","evidence":[1,{row}],"ops":[{{"put":{{"key":"k","value":{row}}}}}]}}"#
+        )
+    };
+    shop.append(&[], &naming(9999)).fails(1, &["line 1", "row 9999", "does not exist yet"]);
+    shop.append(&[], &naming(4)).fails(1, &["line 1", "row 4"]);
+    // The second line would be row 5.
+    let two = |row: u64| format!("{}\n{}\n", naming(3), naming(row));
+    shop.append(&["--batch", "2"], &two(5)).fails(1, &["line 2", "row 5"]);
+    assert_eq!(shop.size(), 4);
+    assert_eq!(shop.append(&["--batch", "2"], &two(4)).status, 0);
+    assert_eq!(shop.append(&[], &naming(5)).status, 0);
+    assert_eq!(shop.run(&["verify"]).status, 0);
+}
+
 /// The limit on the size of a file stands for a disk that is full: writes fail half way.
 #[test]
 fn a_full_disk_loses_nothing_that_was_acknowledged() {
