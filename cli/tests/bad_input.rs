@@ -21,6 +21,11 @@ fn a_directory_that_is_no_ledger_is_said_to_be_none() {
         }
     }
     finish(program().arg("log"), b"").fails(2, &["no ledger was named", "COUNTERFOIL_LEDGER"]);
+    let empty = finish(program().arg("log").env("COUNTERFOIL_LEDGER", ""), b"");
+    empty.fails(2, &["no ledger was named", "COUNTERFOIL_LEDGER"]);
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    finish(program().arg("-l").arg(&file).arg("log"), b"").fails(2, &["not a ledger", "is a file"]);
 }
 
 #[test]
