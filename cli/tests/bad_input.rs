@@ -71,6 +71,11 @@ fn a_key_that_others_may_read_is_refused() {
     shop.append(&[], DECISION).fails(2, &["executor-1.key", "looked in"]);
     shop.append(&["--author", "nobody"], DECISION).fails(2, &["there is no key nobody"]);
     shop.append(&["--author", "../owner"], DECISION).fails(2, &["a key's name"]);
+    let keys = shop.path().join("keys");
+    let set_mode = |mode| fs::set_permissions(&keys, fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o777);
+    shop.append(&[], DECISION).fails(2, &["keys", "0777", "chmod go-w"]);
+    set_mode(0o700);
     shop.append(&["--author", "operator-1"], DECISION).fails(1, &["line 1", "may not write decision rows"]);
     assert_eq!(shop.size(), 4);
 }
