@@ -59,7 +59,11 @@ a dry run, which says what would have happened:
    "effects": [{"adapter": "...", "do": ..., "undo": ...}],
    "reason": "...", "context": {}}
 Numbers with a fraction are exact decimals. {"$bytes": "00ff"} stands for
-bytes.
+bytes. {"$map": {...}} stands for the map in it, and is how `log`, `show` and
+`state` print a map whose only key is "$bytes", "$map" or "withheld", since
+{"withheld": "..."} stands there for what is withheld. No object may hold a
+key twice. Evidence names rows that have landed, or earlier lines of the same
+submission.
 
 An id is 32 hexadecimal digits, a UUID, or any other text, which is hashed to
 sixteen bytes. A line whose id has landed with the same content lands nothing:

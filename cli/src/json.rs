@@ -6,9 +6,11 @@
 //! | integer | a number without fraction or exponent |
 //! | decimal | a number with the very digits: `19.90` stays `19.90`; a whole number beyond 64 bits has no point |
 //! | bytes | `{"$bytes": "<hexadecimal>"}` |
+//! | a map whose only key is `$bytes`, `$map` or `withheld` | `{"$map": <the map>}` |
 //!
 //! Numbers are read digit by digit and never pass through a float: `19.90` is the decimal 1990 with scale 2, `1e3` is
-//! the integer 1000, `1.5e-2` is 15 with scale 3. What is withheld or erased prints as `{"withheld": "<commitment>"}`.
+//! the integer 1000, `1.5e-2` is 15 with scale 3. What is withheld or erased prints as `{"withheld": "<commitment>"}`, and
+//! `$map` keeps a map that looks like that, or like bytes, apart from it. It is read as it is printed.
 
 use counterfoil_format::Hash;
 use counterfoil_format::limits::DECIMAL_SCALE;
@@ -23,6 +25,8 @@ use std::fmt::{self, Write};
 use std::marker::PhantomData;
 
 const BYTES: &str = "$bytes";
+const MAP: &str = "$map";
+const WITHHELD: &str = "withheld";
 
 /// A value as JSON.
 pub fn of_value(value: &Value) -> Json {
@@ -35,7 +39,10 @@ pub fn of_value(value: &Value) -> Json {
         Value::Bytes(bytes) => json!({ BYTES: hex(bytes) }),
         Value::List(items) => Json::Array(items.iter().map(of_value).collect()),
         Value::Map(map) => {
-            Json::Object(map.iter().map(|(key, item)| (key.clone(), of_value(item))).collect::<Map<_, _>>())
+            let object = map.iter().map(|(key, item)| (key.clone(), of_value(item))).collect::<Map<_, _>>();
+            let marked =
+                map.len() == 1 && map.keys().any(|key| [BYTES, MAP, WITHHELD].contains(&key.as_str()));
+            if marked { json!({ MAP: object }) } else { Json::Object(object) }
         }
     }
 }
@@ -70,7 +77,7 @@ pub fn of_leaf(leaf: &Leaf) -> Json {
 
 /// What stands where content is withheld or erased.
 pub fn withheld(commitment: &Hash) -> Json {
-    json!({ "withheld": commitment.to_string() })
+    json!({ WITHHELD: commitment.to_string() })
 }
 
 /// Bytes in hexadecimal.
@@ -92,12 +99,24 @@ pub fn to_value(json: Json) -> Result<Value, String> {
         Json::Array(items) => Value::List(items.into_iter().map(to_value).collect::<Result<_, _>>()?),
         Json::Object(map) => match tagged_bytes(&map) {
             Some(bytes) => Value::Bytes(bytes),
-            None => {
-                let entries = map.into_iter().map(|(key, item)| to_value(item).map(|item| (key, item)));
-                Value::Map(entries.collect::<Result<_, _>>()?)
-            }
+            None => to_map(escaped_map(map))?,
         },
     })
+}
+
+fn to_map(map: Map<String, Json>) -> Result<Value, String> {
+    let entries = map.into_iter().map(|(key, item)| to_value(item).map(|item| (key, item)));
+    Ok(Value::Map(entries.collect::<Result<_, _>>()?))
+}
+
+/// The map in `{"$map": <a map>}`, or else the map itself.
+fn escaped_map(mut map: Map<String, Json>) -> Map<String, Json> {
+    if map.len() == 1
+        && let Some(Json::Object(inner)) = map.get_mut(MAP)
+    {
+        return std::mem::take(inner);
+    }
+    map
 }
 
 /// The bytes in `{"$bytes": "<hexadecimal>"}`.
@@ -303,6 +322,26 @@ mod tests {
         assert_eq!(of_value(&value).to_string(), text);
         let Value::Map(map) = value else { panic!("a map was written") };
         assert_eq!(map["c"], Value::Bytes(vec![0, 255]));
+    }
+
+    #[test]
+    fn a_map_that_looks_withheld_or_like_bytes_is_told_apart() {
+        for key in [BYTES, MAP, WITHHELD] {
+            for inner in [Value::Text("00".into()), Value::Map([(key.to_owned(), Value::Null)].into())] {
+                let map = Value::Map([(key.to_owned(), inner)].into());
+                let nested = Value::List(vec![map.clone()]);
+                let printed = of_value(&map).to_string();
+                assert!(printed.starts_with(&format!(r#"{{"$map":{{"{key}":"#)), "{printed}");
+                assert_eq!(read(&printed), Ok(map));
+                assert_eq!(read(&of_value(&nested).to_string()), Ok(nested));
+            }
+        }
+        // Nothing is escaped that cannot be mistaken, and what is written without the escape is read as it was.
+        let two =
+            Value::Map([("withheld".to_owned(), Value::Int(1)), ("x".to_owned(), Value::Int(2))].into());
+        assert_eq!(of_value(&two).to_string(), r#"{"withheld":1,"x":2}"#);
+        assert_eq!(read(r#"{"withheld":"00"}"#), read(r#"{"$map":{"withheld":"00"}}"#));
+        assert_eq!(read(r#"{"$map":{"$bytes":"00"}}"#).map(|value| matches!(value, Value::Map(_))), Ok(true));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 mod shop;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shop::{Shop, finish, program};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,27 @@ fn a_proof_is_printed_as_a_file_and_as_json() {
         let run = shop.run(args);
         assert_eq!((run.status, run.out.as_str()), (2, ""), "{}", run.err);
         assert!(run.err.contains("Usage: "), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_value_that_looks_withheld_is_told_apart_and_can_be_sent_back() {
+    let shop = Shop::open();
+    let line = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"k","value":{"withheld":"00"}}}],"effects":[{"adapter":"a","do":{"$map":{"$bytes":"00"}},"undo":null}],"context":{"withheld":"01"}}"#;
+    assert_eq!(shop.append(&[], line).status, 0);
+    let escaped = json!({ "$map": { "withheld": "00" } });
+    let row = shop.run(&["show", "4", "--json"]).json();
+    assert_eq!(row["ops"][0]["put"]["value"], escaped);
+    assert_eq!(row["effects"][0]["do"], json!({ "$map": { "$bytes": "00" } }));
+    assert_eq!(row["context"], json!({ "$map": { "withheld": "01" } }));
+    let state = shop.run(&["state", "--json"]).lines();
+    assert_eq!(state[0]["value"], escaped);
+    let again: Value = json!({ "action": "SET", "mode": "live", "ops": row["ops"], "effects": row["effects"],
+                               "context": row["context"] });
+    assert_eq!(shop.append(&[], &again.to_string()).status, 0);
+    let second = shop.run(&["show", "5", "--json"]).json();
+    for field in ["ops", "effects", "context"] {
+        assert_eq!(second[field], row[field], "{field}");
     }
 }
 
