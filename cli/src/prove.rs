@@ -3,6 +3,7 @@
 use crate::exit::{Refused, no_such_row};
 use crate::place::Place;
 use anyhow::Result;
+use clap::ArgGroup;
 use counterfoil_format::proof::{Claim, ProofFile};
 use counterfoil_ledger::Tiles;
 use serde_json::json;
@@ -17,9 +18,10 @@ use std::io::Write;
 Examples:
   counterfoil prove 41 > row-41.tlog-proof
   counterfoil prove --from 1000")]
+#[command(group = ArgGroup::new("proven").args(["row", "from"]).required(true))]
 pub struct Args {
     /// The row to prove
-    #[arg(value_name = "SEQ", required_unless_present = "from", conflicts_with = "from")]
+    #[arg(value_name = "SEQ")]
     row: Option<u64>,
     /// The size of the earlier log
     #[arg(long, value_name = "SIZE")]
