@@ -299,7 +299,7 @@ impl Desk<'_> {
         let seq = self.ledger.log().head().size + place as u64;
         if let Some(row) = decision.newest_evidence().filter(|row| *row >= seq) {
             let fault = format!(
-                "its evidence names row {row}, which does not exist yet: it would be row {seq} itself"
+                "its evidence names row {row}, which does not exist yet: the line would land as row {seq}"
             );
             return Err(self.refuse(number, &fault));
         }
