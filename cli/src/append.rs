@@ -10,6 +10,7 @@ use counterfoil_format::body::Role;
 use counterfoil_format::intent::IntentId;
 use counterfoil_ledger::{DraftError, Ledger, Receipt, Signer, SubmissionBuilder, SubmitError, now};
 use serde::Serialize;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -58,7 +59,11 @@ a dry run, which says what would have happened:
    "effects": [{"adapter": "...", "do": ..., "undo": ...}],
    "reason": "...", "context": {}}
 Numbers with a fraction are exact decimals. {"$bytes": "00ff"} stands for
-bytes.
+bytes. {"$map": {...}} stands for the map in it, and is how `log`, `show` and
+`state` print a map whose only key is "$bytes", "$map" or "withheld", since
+{"withheld": "..."} stands there for what is withheld. No object may hold a
+key twice. Evidence names rows that have landed, or earlier lines of the same
+submission.
 
 An id is 32 hexadecimal digits, a UUID, or any other text, which is hashed to
 sixteen bytes. A line whose id has landed with the same content lands nothing:
@@ -68,8 +73,8 @@ half way can be sent again. Lines without an id land again.
 A receipt is {"seq", "row_hash", "outcome", "reasons", "id"}, printed when its
 row is on disk. A line that is refused ends the run with its number on standard
 error and status 1: nothing of its submission has landed, and what was
-submitted before has. Each submission waits for the disk once, so a long file
-is quicker with --batch."#;
+submitted before has. The error says how many rows that is. Each submission
+waits for the disk once, so a long file is quicker with --batch."#;
 
 /// A submission that is being read.
 struct Pending {
@@ -82,6 +87,31 @@ struct Pending {
 struct Desk<'d> {
     ledger: &'d Ledger,
     author: &'d NamedKey,
+    /// What its errors begin with: nothing for standard input, else the file's name.
+    source: String,
+    landed: Cell<Landed>,
+}
+
+/// What this run has landed so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Landed {
+    rows: u64,
+    /// The number of the last of them.
+    row: u64,
+    /// The last line that needs no sending again.
+    line: u64,
+}
+
+impl Landed {
+    fn words(self) -> String {
+        let Landed { rows, row, line } = self;
+        match (rows, line) {
+            (0, 0) => "before anything had landed".into(),
+            (0, line) => format!("after line {line}, with no new row landed"),
+            (1, line) => format!("after line {line}, with 1 row landed, row {row}"),
+            (rows, line) => format!("after line {line}, with {rows} rows landed, up to row {row}"),
+        }
+    }
 }
 
 /// Lands what is read, submission by submission.
@@ -89,7 +119,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let mut input = open(&args.file)?;
     let ledger = place.ledger()?;
     let author = place.keys().author(&ledger.governance(), args.author.as_deref(), Role::Executor)?;
-    let desk = Desk { ledger: &ledger, author: &author };
+    let source =
+        if args.file.as_os_str() == "-" { String::new() } else { format!("{}, ", args.file.display()) };
+    let desk = Desk { ledger: &ledger, author: &author, source, landed: Cell::default() };
     let result = land_all(&mut *input, usize::from(args.batch), &desk, out);
     let closed = ledger.close();
     result?;
@@ -115,17 +147,17 @@ fn land_all(input: &mut dyn BufRead, batch: usize, desk: &Desk<'_>, out: &mut dy
     let mut pending = Pending { lines: Vec::new(), bytes: 0 };
     let mut line = Vec::new();
     for number in 1u64.. {
-        if !read_line(input, number, &mut line)? {
+        if !read_line(input, number, &mut line, desk)? {
             break;
         }
         let text = line.trim_ascii();
         if text.is_empty() {
             continue;
         }
-        let decision = Decision::parse(text).map_err(|fault| refuse(number, &fault))?;
+        let decision = Decision::parse(text).map_err(|fault| desk.refuse(number, &fault))?;
         pending.bytes += text.len();
         if pending.bytes > SUBMISSION_BYTES {
-            return Err(refuse(number, "the submission is above 64 MiB with it; use a smaller --batch"));
+            return Err(desk.refuse(number, "the submission is above 64 MiB with it; use a smaller --batch"));
         }
         pending.lines.push((number, decision));
         if pending.lines.len() == batch {
@@ -136,18 +168,16 @@ fn land_all(input: &mut dyn BufRead, batch: usize, desk: &Desk<'_>, out: &mut dy
 }
 
 /// Reads the next line, however long the input is; `false` at its end.
-fn read_line(input: &mut dyn BufRead, number: u64, line: &mut Vec<u8>) -> Result<bool> {
+fn read_line(input: &mut dyn BufRead, number: u64, line: &mut Vec<u8>, desk: &Desk<'_>) -> Result<bool> {
     line.clear();
     let mut limited = input.take(LINE_BYTES as u64 + 1);
-    let read = limited.read_until(b'\n', line).context("the input cannot be read")?;
+    let read = limited.read_until(b'\n', line).with_context(|| {
+        format!("{}line {number} cannot be read, {}", desk.source, desk.landed.get().words())
+    })?;
     if line.len() > LINE_BYTES {
-        return Err(refuse(number, "it is longer than 16 MiB, and a row holds at most 8 MiB"));
+        return Err(desk.refuse(number, "it is longer than 16 MiB, and a row holds at most 8 MiB"));
     }
     Ok(read > 0)
-}
-
-fn refuse(line: u64, fault: &str) -> anyhow::Error {
-    Refused::error(format!("line {line}: {fault}. Nothing of its submission landed; earlier ones did"))
 }
 
 /// A receipt as it is printed.
@@ -171,6 +201,18 @@ enum Fate {
 }
 
 impl Desk<'_> {
+    /// The error of a line that is refused, with what has landed before it.
+    fn refuse(&self, line: u64, fault: &str) -> anyhow::Error {
+        let (fault, source) = (fault.trim_end_matches('.'), &self.source);
+        let Landed { rows, row, .. } = self.landed.get();
+        let landed = match rows {
+            0 => "Nothing landed".into(),
+            1 => format!("Nothing of its submission landed; 1 row did before it, row {row}"),
+            rows => format!("Nothing of its submission landed; {rows} rows did before it, up to row {row}"),
+        };
+        Refused::error(format!("{source}line {line}: {fault}. {landed}"))
+    }
+
     /// Lands what is pending, and prints its receipts once it is on disk.
     fn land(&self, pending: &mut Pending, out: &mut dyn Write) -> Result<()> {
         let Pending { lines, .. } = std::mem::replace(pending, Pending { lines: Vec::new(), bytes: 0 });
@@ -189,7 +231,7 @@ impl Desk<'_> {
                 if *first != decision {
                     let fault =
                         format!("id {id} stands in an earlier line of the submission, with other content");
-                    return Err(refuse(*number, &fault));
+                    return Err(self.refuse(*number, &fault));
                 }
                 fates.push(Fate::In { place: *place, id, duplicate: true });
                 continue;
@@ -202,6 +244,12 @@ impl Desk<'_> {
             fates.push(fate);
         }
         let receipts = self.submit(&mut builder, &numbers)?;
+        let Landed { rows, row, .. } = self.landed.get();
+        self.landed.set(Landed {
+            rows: rows + receipts.len() as u64,
+            row: receipts.last().map_or(row, |receipt| receipt.seq),
+            line: lines.last().map_or(0, |(number, _)| *number),
+        });
         let written = print_receipts(&fates, &receipts, out);
         written.map_err(|error| {
             let last = self.ledger.log().head().size.saturating_sub(1);
@@ -244,11 +292,19 @@ impl Desk<'_> {
                      whether it is the same"
                 ),
             };
-            return Err(refuse(number, &fault));
+            return Err(self.refuse(number, &fault));
         }
         let place = builder.len();
+        // Nobody else writes, so this is the number that its row will have.
+        let seq = self.ledger.log().head().size + place as u64;
+        if let Some(row) = decision.newest_evidence().filter(|row| *row >= seq) {
+            let fault = format!(
+                "its evidence names row {row}, which does not exist yet: the line would land as row {seq}"
+            );
+            return Err(self.refuse(number, &fault));
+        }
         builder.push(&draft).map_err(|error| match error {
-            DraftError::Format { error, .. } => refuse(number, &error.to_string()),
+            DraftError::Format { error, .. } => self.refuse(number, &error.to_string()),
             error => error.into(),
         })?;
         Ok(Fate::In { place, id, duplicate: false })
@@ -262,9 +318,14 @@ impl Desk<'_> {
         self.ledger.submit(submission).map_err(|error| {
             let line = |index: usize| numbers.get(index).copied().unwrap_or_default();
             match &error {
-                SubmitError::Refused { index, refusal } => refuse(line(*index), &refusal.to_string()),
-                SubmitError::Format { index, error } => refuse(line(*index), &error.to_string()),
-                _ => error.into(),
+                SubmitError::Refused { index, refusal } => self.refuse(line(*index), &refusal.to_string()),
+                SubmitError::Format { index, error } => self.refuse(line(*index), &error.to_string()),
+                _ => anyhow::Error::new(error).context(format!(
+                    "{}line {} did not land, {}",
+                    self.source,
+                    numbers.first().copied().unwrap_or_default(),
+                    self.landed.get().words()
+                )),
             }
         })
     }

@@ -15,7 +15,7 @@
 //! other text stands for the first sixteen bytes of the value commitment `BLAKE3[value]("counterfoil id 1" || text)`.
 //! Without an id the line gets a random one, and cannot be sent again without landing twice.
 
-use crate::json;
+use crate::json::{self, Object, Strict};
 use counterfoil_format::Hash;
 use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject};
 use counterfoil_format::intent::{IntentId, Micros, Mode, Tier};
@@ -25,7 +25,7 @@ use counterfoil_ledger::{Draft, DraftOp};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::Deserialize;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Number, Value as Json};
 
 /// A decision that was read, owned.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,15 +75,15 @@ struct Line {
     tier: Option<String>,
     mode: Option<String>,
     planner: Option<String>,
-    judge: Option<JudgeLine>,
+    judge: Option<Object<JudgeLine>>,
     #[serde(default)]
-    evidence: Vec<Json>,
+    evidence: Vec<Strict>,
     #[serde(default)]
     ops: Vec<OpLine>,
     #[serde(default)]
-    effects: Vec<EffectLine>,
+    effects: Vec<Object<EffectLine>>,
     reason: Option<String>,
-    context: Option<Map<String, Json>>,
+    context: Option<Strict>,
 }
 
 #[derive(Deserialize)]
@@ -96,9 +96,29 @@ struct JudgeLine {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 enum OpLine {
-    Put { key: String, value: Json },
-    Delete { key: String },
-    Add { key: String, delta: i64 },
+    Put(Object<PutLine>),
+    Delete(Object<DeleteLine>),
+    Add(Object<AddLine>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutLine {
+    key: String,
+    value: Strict,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeleteLine {
+    key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddLine {
+    key: String,
+    delta: i64,
 }
 
 #[derive(Deserialize)]
@@ -106,8 +126,8 @@ enum OpLine {
 struct EffectLine {
     adapter: String,
     #[serde(rename = "do")]
-    request: Json,
-    undo: Option<Json>,
+    request: Strict,
+    undo: Option<Strict>,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +140,7 @@ struct DocumentLine {
 impl Decision {
     /// Reads a line. The error says what is wrong with it, in words.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
-        let line: Line = serde_json::from_slice(line).map_err(|error| said(&error))?;
+        let Object(line): Object<Line> = serde_json::from_slice(line).map_err(|error| said(&error))?;
         let tier = line.tier.as_deref().map_or(Some(Tier::Unstated), |tier| {
             Tier::from_name(tier).filter(|tier| *tier != Tier::Unstated)
         });
@@ -128,7 +148,10 @@ impl Decision {
         if line.ops.is_empty() && line.effects.is_empty() {
             return Err("it has neither ops nor effects, so it decides nothing".into());
         }
-        let context = line.context.map(Json::Object).map(json::to_value).transpose()?;
+        let context = line.context.map(|Strict(context)| json::to_value(context)).transpose()?;
+        if context.as_ref().is_some_and(|context| !matches!(context, Value::Map(_))) {
+            return Err("context is an object".into());
+        }
         Ok(Decision {
             id: line.id.as_deref().map(read_id).transpose()?,
             action: line.action,
@@ -138,7 +161,7 @@ impl Decision {
             planner: line.planner.unwrap_or_default(),
             judge: line
                 .judge
-                .map(|judge| Ok::<_, String>((judge.by, read_score(&judge.score)?)))
+                .map(|Object(judge)| Ok::<_, String>((judge.by, read_score(&judge.score)?)))
                 .transpose()?,
             evidence: line.evidence.into_iter().map(read_evidence).collect::<Result<_, _>>()?,
             ops: line.ops.into_iter().map(read_op).collect::<Result<_, _>>()?,
@@ -146,6 +169,15 @@ impl Decision {
             reason: line.reason.unwrap_or_default(),
             context: context.map(|context| encode(&context, "context")).transpose()?,
         })
+    }
+
+    /// The newest row that it names as evidence.
+    pub fn newest_evidence(&self) -> Option<u64> {
+        let rows = self.evidence.iter().filter_map(|pointer| match pointer {
+            Pointer::Row(row) => Some(*row),
+            Pointer::Document(..) => None,
+        });
+        rows.max()
     }
 
     /// The draft of this decision. `executor` is the name of whoever carries it out.
@@ -207,18 +239,18 @@ fn encode(value: &Value, what: &str) -> Result<Vec<u8>, String> {
 fn read_op(op: OpLine) -> Result<Change, String> {
     let named = |key: String| if key.is_empty() { Err("a key is empty".to_owned()) } else { Ok(key) };
     Ok(match op {
-        OpLine::Put { key, value } => {
+        OpLine::Put(Object(PutLine { key, value: Strict(value) })) => {
             let key = named(key)?;
             let value = json::to_value(value).map_err(|error| format!("the value of {key:?}: {error}"))?;
             Change::Put(key, value)
         }
-        OpLine::Delete { key } => Change::Delete(named(key)?),
-        OpLine::Add { key, delta } => Change::Add(named(key)?, delta),
+        OpLine::Delete(Object(DeleteLine { key })) => Change::Delete(named(key)?),
+        OpLine::Add(Object(AddLine { key, delta })) => Change::Add(named(key)?, delta),
     })
 }
 
-fn read_effect(effect: EffectLine) -> Result<Request, String> {
-    let request = |json| encode(&json::to_value(json)?, "the request of an effect");
+fn read_effect(Object(effect): Object<EffectLine>) -> Result<Request, String> {
+    let request = |Strict(json)| encode(&json::to_value(json)?, "the request of an effect");
     Ok(Request {
         adapter: effect.adapter,
         request: request(effect.request)?,
@@ -226,12 +258,13 @@ fn read_effect(effect: EffectLine) -> Result<Request, String> {
     })
 }
 
-fn read_evidence(item: Json) -> Result<Pointer, String> {
+fn read_evidence(Strict(item): Strict) -> Result<Pointer, String> {
     let shape = "evidence is a row's number or {\"uri\", \"blake3\"} with 64 hexadecimal digits";
     if let Json::Number(number) = &item {
         return number.as_u64().map(Pointer::Row).ok_or_else(|| shape.to_owned());
     }
-    let document: DocumentLine = serde_json::from_value(item).map_err(|error| format!("{shape}: {error}"))?;
+    let Object(document): Object<DocumentLine> =
+        serde_json::from_value(item).map_err(|error| format!("{shape}: {error}"))?;
     let blake3 = Hash::from_hex(&document.blake3).ok_or(shape)?;
     Ok(Pointer::Document(document.uri, blake3))
 }
@@ -334,6 +367,48 @@ mod tests {
         assert!(op(r#"{"put":{"key":"k","value":1,"ttl":2}}"#).contains("unknown field `ttl`"));
         assert!(op(r#"{"add":{"key":"k","delta":1.5}}"#).contains("i64"));
         assert!(op(r#"{"erase":{"key":"k"}}"#).contains("unknown variant `erase`"));
+    }
+
+    #[test]
+    fn objects_are_objects_and_not_lists_of_fields() {
+        for line in [
+            r#"["x","A",null,null,null,null,null,[],[{"delete":{"key":"k"}}],[],null,null]"#,
+            r#"{"action":"A","ops":[{"put":["x",2]}]}"#,
+            r#"{"action":"A","ops":[{"delete":["x"]}]}"#,
+            r#"{"action":"A","ops":[{"add":["x",2]}]}"#,
+            r#"{"action":"A","ops":[["put",{"key":"x","value":2}]]}"#,
+            r#"{"action":"A","effects":[["shop",1,null]]}"#,
+            r#"{"action":"A","judge":["j",0.5],"ops":[{"delete":{"key":"k"}}]}"#,
+        ] {
+            let said = fault(line);
+            assert!(said.contains("an object") || said.contains("expected value"), "{line}: {said}");
+            assert!(said.contains("column"), "{line}: {said}");
+        }
+        let with =
+            |rest: &str| fault(&format!(r#"{{"action":"A","ops":[{{"delete":{{"key":"k"}}}}],{rest}}}"#));
+        let hash = "01".repeat(32);
+        assert!(with(&format!(r#""evidence":[["u","{hash}"]]"#)).contains("evidence is"));
+        assert!(with(r#""context":[]"#).contains("context is an object"));
+        assert!(with(r#""context":{"$bytes":"00"}"#).contains("context is an object"));
+    }
+
+    #[test]
+    fn a_key_stands_once_in_an_object_at_any_depth() {
+        for line in [
+            r#"{"action":"A","ops":[{"put":{"key":"k","value":{"a":1,"a":2}}}]}"#,
+            r#"{"action":"A","ops":[{"put":{"key":"k","value":[{"b":{"a":1,"\u0061":2}}]}}]}"#,
+            r#"{"action":"A","ops":[{"delete":{"key":"k"}}],"context":{"a":1,"a":1}}"#,
+            r#"{"action":"A","ops":[{"delete":{"key":"k"}}],"context":{"b":[[{"a":1,"a":2}]]}}"#,
+            r#"{"action":"A","effects":[{"adapter":"shop","do":{"a":1,"a":2}}]}"#,
+            r#"{"action":"A","effects":[{"adapter":"shop","do":1,"undo":[{"a":1,"a":2}]}]}"#,
+        ] {
+            let said = fault(line);
+            assert!(said.contains("key \"a\" stands twice in an object, column "), "{line}: {said}");
+        }
+        // The key under which the JSON reader hands numbers on is no way to write one.
+        let disguised =
+            r#"{"action":"A","ops":[{"put":{"key":"k","value":{"$serde_json::private::Number":"1"}}}]}"#;
+        assert!(fault(disguised).contains("reserved"), "{}", fault(disguised));
     }
 
     #[test]

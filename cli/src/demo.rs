@@ -5,6 +5,7 @@ use crate::init::{self, Founded};
 use crate::json;
 use crate::past::Past;
 use crate::place::Place;
+use crate::quote::{quoted, quoted_path};
 use crate::shop::{Landed, Shop};
 use crate::undo;
 use anyhow::{Context, Result};
@@ -28,7 +29,8 @@ Examples:
   counterfoil demo
   counterfoil demo --rows 100000 --dir ./shop
 
-The ledger stays where it is, to play with.")]
+The ledger stays in DIR, to play with, and DIR/demo/checkpoint is the seal that
+an auditor would have kept elsewhere. Nothing outside DIR is written.")]
 pub struct Args {
     /// Decisions to land
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -43,6 +45,9 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// What an auditor would hold elsewhere, and for a while the copies that are tampered with, within the ledger's directory.
+const BESIDE: &str = "demo";
 
 /// What the demo found, for --json.
 struct Story {
@@ -72,7 +77,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             .collect();
         let [before, gone, back] = &story.states;
         let object = json!({
-            "dir": dir, "ledger_id": founded.ledger_id.to_string(), "rows": story.landed.total(),
+            "dir": dir, "checkpoint": dir.join(BESIDE).join("checkpoint"), "ledger_id": founded.ledger_id.to_string(), "rows": story.landed.total(),
             "applied": story.landed.applied, "dry_run": story.landed.dry_run, "review": story.landed.review,
             "verdict": story.verdict.name(), "tampered": caught,
             "rollback": { "row": story.taken_back, "by": story.by, "key": story.key,
@@ -108,7 +113,9 @@ fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)
     let mut shop = Shop::open(&place, args.seed)?;
     let landed = shop.run(args.rows)?;
     let (row, key) = shop.last_price().context("the shop set no price")?;
-    let checkpoint = dir.with_extension("checkpoint");
+    let beside = dir.join(BESIDE);
+    fs::create_dir(&beside).with_context(|| beside.display().to_string())?;
+    let checkpoint = beside.join("checkpoint");
     fs::write(&checkpoint, shop.checkpoint()?).with_context(|| checkpoint.display().to_string())?;
     shop.close()?;
     writeln!(
@@ -132,11 +139,16 @@ fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)
     let (by, states) = take_back(&place, row, &key, out)?;
     let report = judge(dir, &founded, &checkpoint)?;
     writeln!(out, "   The verifier on all of it: {}.\n", report.verdict.name())?;
-    writeln!(out, "The ledger is yours to play with:")?;
-    writeln!(out, "  export COUNTERFOIL_LEDGER={shown}")?;
-    for command in ["log", &format!("show {row}"), &format!("history {key}"), "state", "verify"] {
+    writeln!(
+        out,
+        "The ledger is in {shown}, and the seal from step 2, as an auditor would have kept it elsewhere, in"
+    )?;
+    writeln!(out, "{}. They are yours to play with:", checkpoint.display())?;
+    writeln!(out, "  export COUNTERFOIL_LEDGER={}", quoted_path(dir))?;
+    for command in ["log", &format!("show {row}"), &format!("history {}", quoted(&key)), "state", "verify"] {
         writeln!(out, "  counterfoil {command}")?;
     }
+    writeln!(out, "  counterfoil verify --checkpoint {}", quoted_path(&checkpoint))?;
     let verdict = report.verdict;
     if verdict != Verdict::Intact || caught.iter().any(|(_, verdict)| *verdict == Verdict::Intact) {
         return Err(Refused::error("the demo did not end as it should; please report it"));
@@ -165,7 +177,7 @@ fn tamper(
     checkpoint: &Path,
     out: &mut dyn Write,
 ) -> Result<Vec<(&'static str, Verdict)>> {
-    let copy = dir.with_extension("tampered");
+    let copy = dir.join(BESIDE).join("tampered");
     let mut caught = Vec::new();
     let kinds: [Tampering; 3] = [
         ("one bit of a row is flipped", flip),

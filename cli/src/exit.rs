@@ -1,6 +1,8 @@
 //! Exit statuses, and how an error ends the program.
 
-use counterfoil_ledger::{BackupError, DraftError, ReadError, SubmitError};
+use counterfoil_format::merkle::ProofError;
+use counterfoil_ledger::{BackupError, DraftError, ProveError, ReadError, SubmitError};
+use counterfoil_replay::history::ReplayError;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -32,6 +34,14 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// The refusal of a row that the ledger does not have.
+pub fn no_such_row(row: u64, size: u64) -> anyhow::Error {
+    let last = size.saturating_sub(1);
+    Refused::error(format!(
+        "there is no row {row}: the ledger has {size} rows, 0 to {last}. `counterfoil log` lists the newest"
+    ))
+}
+
 /// The exit status that an error stands for.
 pub fn status_of(error: &anyhow::Error) -> u8 {
     let refused = error.chain().any(|cause| {
@@ -48,6 +58,17 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
                 Some(DraftError::Format { .. } | DraftError::Empty)
             )
             || matches!(cause.downcast_ref::<ReadError>(), Some(ReadError::NoSuchRow { .. }))
+            || matches!(
+                cause.downcast_ref::<ReplayError<ReadError>>(),
+                Some(ReplayError::NoSuchRow { .. } | ReplayError::Read(ReadError::NoSuchRow { .. }))
+            )
+            || matches!(
+                cause.downcast_ref::<ProveError>(),
+                Some(
+                    ProveError::Proof(ProofError::OutOfRange { .. })
+                        | ProveError::Read(ReadError::NoSuchRow { .. })
+                )
+            )
             || cause.downcast_ref::<BackupError>().is_some_and(|error| {
                 use BackupError::{Copy, File, Open, Read};
                 !matches!(error, Copy(_) | Open(_) | Read(_) | File(_))

@@ -5,6 +5,7 @@ use crate::exit::Refused;
 use crate::git::{Commit, Repository, path_text};
 use crate::keys::NamedKey;
 use crate::place::Place;
+use crate::quote::quoted_path;
 use anyhow::{Context as _, Result, anyhow};
 use counterfoil_format::body::{Body, POLICY_VERSION, PolicyBody, Role};
 use counterfoil_format::content::{Actors, Context};
@@ -61,8 +62,9 @@ One row lands for each commit of the first-parent line, oldest first, with the
 action git.commit: `file/<path>` is set to {\"mode\", \"blob\"} or deleted, as
 the commit changed it against its first parent, and the counter git/commits
 grows by one. The context holds commit, author and subject; the row is dated
-with the commit's time. Importing again adds what is new. When the line no
-longer holds the commit that was imported last, nothing is imported.
+with the commit's time. Importing again adds what is new, and an older revision
+of what is imported adds nothing. A line that has commits of its own and does
+not hold the commit that was imported last is refused.
 
 In keys, `%` and bytes of a path that are no UTF-8 stand as % and two
 hexadecimal digits.";
@@ -113,7 +115,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
                 "{} commits imported as rows {first} to {last}, {known} known before",
                 tally.commits
             )?;
-            let dir = place.dir().display();
+            let dir = quoted_path(place.dir());
             writeln!(out, "next: counterfoil -l {dir} state --at {last} --prefix file/")?;
         }
     }
@@ -178,7 +180,8 @@ fn first_new(ledger: &Ledger, line: &[String]) -> Result<usize> {
         _ => 0,
     };
     let landed = known.map_or(0, |(count, _, _)| count);
-    if landed == counted {
+    // An older end of the line that is imported has nothing new, and the state holds what came after it.
+    if landed == counted || (landed == line.len() && landed < counted) {
         return Ok(landed);
     }
     let taken_back = match &held {

@@ -5,6 +5,7 @@
 
 use crate::exit::Refused;
 use crate::keys::{KeyDir, check_name, dir_from_env};
+use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow, bail};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, KillSwitch, POLICY_VERSION, PolicyBody, Role, SwitchAct};
@@ -105,6 +106,7 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
         "Keep the first three lines elsewhere: with them anyone can tell this ledger from another."
     )?;
     writeln!(out, "Move {} to where it is safe.\n", keys.join("owner.key").display())?;
+    let shown = quoted_path(dir);
     writeln!(out, "Next:")?;
     writeln!(out, "  counterfoil -l {shown} append decisions.jsonl")?;
     writeln!(out, "  counterfoil verify {shown} --pin ledger_id={ledger_id} --pin owner={owner}")?;

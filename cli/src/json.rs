@@ -6,19 +6,27 @@
 //! | integer | a number without fraction or exponent |
 //! | decimal | a number with the very digits: `19.90` stays `19.90`; a whole number beyond 64 bits has no point |
 //! | bytes | `{"$bytes": "<hexadecimal>"}` |
+//! | a map whose only key is `$bytes`, `$map` or `withheld` | `{"$map": <the map>}` |
 //!
 //! Numbers are read digit by digit and never pass through a float: `19.90` is the decimal 1990 with scale 2, `1e3` is
-//! the integer 1000, `1.5e-2` is 15 with scale 3. What is withheld or erased prints as `{"withheld": "<commitment>"}`.
+//! the integer 1000, `1.5e-2` is 15 with scale 3. What is withheld or erased prints as `{"withheld": "<commitment>"}`, and
+//! `$map` keeps a map that looks like that, or like bytes, apart from it. It is read as it is printed.
 
 use counterfoil_format::Hash;
 use counterfoil_format::limits::DECIMAL_SCALE;
 use counterfoil_format::part::Slot;
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_rules::state::Leaf;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
 use serde_json::{Map, Number, Value as Json, json};
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::marker::PhantomData;
 
 const BYTES: &str = "$bytes";
+const MAP: &str = "$map";
+const WITHHELD: &str = "withheld";
 
 /// A value as JSON.
 pub fn of_value(value: &Value) -> Json {
@@ -31,7 +39,10 @@ pub fn of_value(value: &Value) -> Json {
         Value::Bytes(bytes) => json!({ BYTES: hex(bytes) }),
         Value::List(items) => Json::Array(items.iter().map(of_value).collect()),
         Value::Map(map) => {
-            Json::Object(map.iter().map(|(key, item)| (key.clone(), of_value(item))).collect::<Map<_, _>>())
+            let object = map.iter().map(|(key, item)| (key.clone(), of_value(item))).collect::<Map<_, _>>();
+            let marked =
+                map.len() == 1 && map.keys().any(|key| [BYTES, MAP, WITHHELD].contains(&key.as_str()));
+            if marked { json!({ MAP: object }) } else { Json::Object(object) }
         }
     }
 }
@@ -66,7 +77,7 @@ pub fn of_leaf(leaf: &Leaf) -> Json {
 
 /// What stands where content is withheld or erased.
 pub fn withheld(commitment: &Hash) -> Json {
-    json!({ "withheld": commitment.to_string() })
+    json!({ WITHHELD: commitment.to_string() })
 }
 
 /// Bytes in hexadecimal.
@@ -88,12 +99,24 @@ pub fn to_value(json: Json) -> Result<Value, String> {
         Json::Array(items) => Value::List(items.into_iter().map(to_value).collect::<Result<_, _>>()?),
         Json::Object(map) => match tagged_bytes(&map) {
             Some(bytes) => Value::Bytes(bytes),
-            None => {
-                let entries = map.into_iter().map(|(key, item)| to_value(item).map(|item| (key, item)));
-                Value::Map(entries.collect::<Result<_, _>>()?)
-            }
+            None => to_map(escaped_map(map))?,
         },
     })
+}
+
+fn to_map(map: Map<String, Json>) -> Result<Value, String> {
+    let entries = map.into_iter().map(|(key, item)| to_value(item).map(|item| (key, item)));
+    Ok(Value::Map(entries.collect::<Result<_, _>>()?))
+}
+
+/// The map in `{"$map": <a map>}`, or else the map itself.
+fn escaped_map(mut map: Map<String, Json>) -> Map<String, Json> {
+    if map.len() == 1
+        && let Some(Json::Object(inner)) = map.get_mut(MAP)
+    {
+        return std::mem::take(inner);
+    }
+    map
 }
 
 /// The bytes in `{"$bytes": "<hexadecimal>"}`.
@@ -105,6 +128,119 @@ fn tagged_bytes(map: &Map<String, Json>) -> Option<Vec<u8>> {
         _ => None,
     });
     pairs.collect()
+}
+
+/// What derived code reads from a JSON object. By itself it would take a list of the fields' values as well.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// JSON in which no object holds a key twice, so that nothing which was sent is lost.
+pub struct Strict(pub Json);
+
+/// The key under which the JSON reader hands the text of a number on, as a string of its own. A string of the input is
+/// never handed on like that.
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Strict)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, yes: bool) -> Result<Json, E> {
+        Ok(Json::Bool(yes))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Json, E> {
+        Ok(json!(number))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Json, E> {
+        Ok(json!(number))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
+        Ok(json!(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Json::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if key == NUMBER {
+                let NumberText(number) = entries.next_value()?;
+                return Ok(Json::Number(number));
+            }
+            if map.contains_key(&key) {
+                return Err(Error::custom(format!("the key {key:?} stands twice in an object")));
+            }
+            let Strict(item) = entries.next_value()?;
+            map.insert(key, item);
+        }
+        Ok(Json::Object(map))
+    }
+}
+
+/// A number, as the JSON reader hands it on.
+struct NumberText(Number);
+
+impl<'de> Deserialize<'de> for NumberText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = NumberText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "no object with the key {NUMBER}, which is reserved")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<NumberText, E> {
+                Err(E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            fn visit_string<E: Error>(self, text: String) -> Result<NumberText, E> {
+                text.parse().map(NumberText).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Text)
+    }
 }
 
 /// Reads a number: an integer when it is whole and was written without a fraction that remains, else a decimal.
@@ -152,7 +288,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Value, String> {
-        to_value(serde_json::from_str(text).unwrap())
+        let Strict(json) = serde_json::from_str(text).unwrap();
+        to_value(json)
     }
 
     fn decimal(mantissa: i128, scale: u8) -> Result<Value, String> {
@@ -185,6 +322,26 @@ mod tests {
         assert_eq!(of_value(&value).to_string(), text);
         let Value::Map(map) = value else { panic!("a map was written") };
         assert_eq!(map["c"], Value::Bytes(vec![0, 255]));
+    }
+
+    #[test]
+    fn a_map_that_looks_withheld_or_like_bytes_is_told_apart() {
+        for key in [BYTES, MAP, WITHHELD] {
+            for inner in [Value::Text("00".into()), Value::Map([(key.to_owned(), Value::Null)].into())] {
+                let map = Value::Map([(key.to_owned(), inner)].into());
+                let nested = Value::List(vec![map.clone()]);
+                let printed = of_value(&map).to_string();
+                assert!(printed.starts_with(&format!(r#"{{"$map":{{"{key}":"#)), "{printed}");
+                assert_eq!(read(&printed), Ok(map));
+                assert_eq!(read(&of_value(&nested).to_string()), Ok(nested));
+            }
+        }
+        // Nothing is escaped that cannot be mistaken, and what is written without the escape is read as it was.
+        let two =
+            Value::Map([("withheld".to_owned(), Value::Int(1)), ("x".to_owned(), Value::Int(2))].into());
+        assert_eq!(of_value(&two).to_string(), r#"{"withheld":1,"x":2}"#);
+        assert_eq!(read(r#"{"withheld":"00"}"#), read(r#"{"$map":{"withheld":"00"}}"#));
+        assert_eq!(read(r#"{"$map":{"$bytes":"00"}}"#).map(|value| matches!(value, Value::Map(_))), Ok(true));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The directory of key files: `NAME.key` is a secret key, `NAME.pub` its public half in hexadecimal.
 //!
 //! It is `keys/` in the ledger's directory, or what `COUNTERFOIL_KEY_DIR` says. The directory has mode 0700, secret
-//! keys have mode 0600; a secret key that others may read is refused.
+//! keys have mode 0600; a secret key that others may read is refused, and so is
+//! a directory that others may write to.
 
+use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::Hash;
 use counterfoil_format::body::Role;
@@ -10,7 +12,7 @@ use counterfoil_ledger::{Layout, SecretError, SecretKey, Signer};
 use counterfoil_rules::governance::Governance;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// A directory of key files.
@@ -77,6 +79,15 @@ impl KeyDir {
     pub fn load(&self, name: &str) -> Result<SecretKey> {
         check_name(name).map_err(|error| anyhow!("key {name:?}: {error}"))?;
         let path = self.secret(name);
+        if let Ok(mode) = fs::metadata(&self.path).map(|dir| dir.mode() & 0o7777)
+            && mode & 0o022 != 0
+        {
+            let dir = self.path.display();
+            return Err(anyhow!(
+                "{dir}: mode {mode:04o} lets others replace the secret keys in it; run `chmod go-w {}`",
+                quoted_path(&self.path)
+            ));
+        }
         SecretKey::load(&path).map_err(|error| match error {
             SecretError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => anyhow!(
                 "there is no key {name}: looked for {}. Secret keys lie in the ledger's directory keys/, or where \

@@ -27,6 +27,7 @@ mod output;
 mod past;
 mod place;
 mod prove;
+mod quote;
 mod redo;
 mod reindex;
 mod restore;
@@ -43,6 +44,7 @@ mod time;
 mod undo;
 mod verify;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use output::Output;
 use place::Place;
@@ -55,7 +57,8 @@ use std::process::ExitCode;
 #[command(name = "counterfoil", version, max_term_width = 100, after_help = HELP)]
 struct Cli {
     /// The ledger's directory
-    #[arg(short, long, global = true, env = "COUNTERFOIL_LEDGER", value_name = "DIR")]
+    #[arg(short, long, global = true, env = "COUNTERFOIL_LEDGER", value_name = "DIR",
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     ledger: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

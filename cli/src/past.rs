@@ -1,6 +1,6 @@
 //! A log as replay sees it, and the moments of it that a person names.
 
-use crate::exit::Refused;
+use crate::exit::no_such_row;
 use crate::time;
 use anyhow::Result;
 use counterfoil_format::row::Row;
@@ -16,6 +16,14 @@ pub struct Past<'l> {
 }
 
 impl<'l> Past<'l> {
+    /// Refuses rows that are not there.
+    pub fn check_rows(&self, rows: &[u64]) -> Result<()> {
+        match rows.iter().find(|row| **row >= self.size) {
+            Some(row) => Err(no_such_row(*row, self.size)),
+            None => Ok(()),
+        }
+    }
+
     /// All rows that are durable now.
     pub fn of(log: &'l Log) -> Self {
         Past { log, size: log.head().size }
@@ -77,10 +85,7 @@ impl Moment {
         let size = log.head().size;
         match self {
             Moment::Row(row) if row < size => Ok(row + 1),
-            Moment::Row(row) => Err(Refused::error(format!(
-                "there is no row {row}: the ledger has {size} rows, 0 to {}",
-                size.saturating_sub(1)
-            ))),
+            Moment::Row(row) => Err(no_such_row(row, size)),
             Moment::Time(time) => Ok(log.size_at(time)?),
         }
     }

@@ -16,6 +16,11 @@ impl Place {
     /// The ledger that was named; an error says how to name one.
     pub fn find(named: Option<&Path>) -> Result<Self> {
         match named {
+            Some(file) if file.is_file() => bail!(
+                "{}: not a ledger: it is a file, and a ledger is a directory. `counterfoil init DIR --origin NAME` \
+                 makes one",
+                file.display()
+            ),
             Some(dir) if !dir.as_os_str().is_empty() => Ok(Place { dir: dir.to_owned() }),
             _ => bail!(
                 "no ledger was named: give -l DIR or set COUNTERFOIL_LEDGER \

@@ -1,7 +1,9 @@
 //! `counterfoil prove`: that a row lies in the log, or that an earlier log is a prefix of this one.
 
+use crate::exit::{Refused, no_such_row};
 use crate::place::Place;
 use anyhow::Result;
+use clap::ArgGroup;
 use counterfoil_format::proof::{Claim, ProofFile};
 use counterfoil_ledger::Tiles;
 use serde_json::json;
@@ -16,7 +18,7 @@ use std::io::Write;
 Examples:
   counterfoil prove 41 > row-41.tlog-proof
   counterfoil prove --from 1000")]
-#[group(required = true, multiple = false, args = ["row", "from"])]
+#[command(group = ArgGroup::new("proven").args(["row", "from"]).required(true))]
 pub struct Args {
     /// The row to prove
     #[arg(value_name = "SEQ")]
@@ -34,7 +36,15 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let checkpoint = log.signed_checkpoint()?;
     let mut tiles = Tiles::of(&log);
+    let size = tiles.head().size;
     let (claim, hashes) = match (args.row, args.from) {
+        (_, Some(from)) if from == 0 || from > size => {
+            return Err(Refused::error(format!(
+                "there is no earlier log of {from} rows: the ledger has {size} rows, so give --from a size from 1 to \
+                 {size}"
+            )));
+        }
+        (Some(row), None) if row >= size => return Err(no_such_row(row, size)),
         (_, Some(from)) => (Claim::Consistency { from }, tiles.prove_consistency(from)?),
         (row, None) => {
             let index = row.unwrap_or_default();

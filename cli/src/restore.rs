@@ -26,6 +26,7 @@ pub struct Args {
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let again = format!("counterfoil restore --to {}", args.to);
     undo::run(place, &args.options, &again, out, |past, governance, _| {
+        past.check_rows(&[args.to])?;
         plan_restore(past, governance, args.to).map_err(undo::refused)
     })
 }

@@ -28,6 +28,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let rows: Vec<String> = args.rows.iter().map(u64::to_string).collect();
     let again = format!("counterfoil rollback {}", rows.join(" "));
     undo::run(place, &args.options, &again, out, |past, governance, _| {
+        past.check_rows(&args.rows)?;
         plan_rollback(past, governance, &args.rows).map_err(undo::refused)
     })
 }

@@ -3,6 +3,7 @@
 //! An absent list is `[]`, an absent text `null`, an absent context `{}`. `rollback` is `null` when the row has none:
 //! it changed nothing and would have changed nothing. A part that is withheld or erased is
 //! `{"withheld": "<commitment>"}` in each field that comes from it; so is a single value of `ops` and `rollback`.
+//! A value that was put and only looks like that is `{"$map": {"withheld": ...}}`, as [`json`] says.
 
 use crate::json;
 use crate::names::Names;

@@ -1,5 +1,6 @@
 //! `show`: all that one row says.
 
+use crate::exit::no_such_row;
 use crate::json;
 use crate::names::Names;
 use crate::place::Place;
@@ -41,6 +42,10 @@ const SHOWN: usize = 20;
 /// Shows a row.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
+    let size = log.head().size;
+    if args.seq >= size {
+        return Err(no_such_row(args.seq, size));
+    }
     let stored = log.row(args.seq)?;
     let row = stored.parse()?;
     let mut names = Names::of(&log)?;

@@ -21,6 +21,11 @@ fn a_directory_that_is_no_ledger_is_said_to_be_none() {
         }
     }
     finish(program().arg("log"), b"").fails(2, &["no ledger was named", "COUNTERFOIL_LEDGER"]);
+    let empty = finish(program().arg("log").env("COUNTERFOIL_LEDGER", ""), b"");
+    empty.fails(2, &["no ledger was named", "COUNTERFOIL_LEDGER"]);
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    finish(program().arg("-l").arg(&file).arg("log"), b"").fails(2, &["not a ledger", "is a file"]);
 }
 
 #[test]
@@ -66,6 +71,11 @@ fn a_key_that_others_may_read_is_refused() {
     shop.append(&[], DECISION).fails(2, &["executor-1.key", "looked in"]);
     shop.append(&["--author", "nobody"], DECISION).fails(2, &["there is no key nobody"]);
     shop.append(&["--author", "../owner"], DECISION).fails(2, &["a key's name"]);
+    let keys = shop.path().join("keys");
+    let set_mode = |mode| fs::set_permissions(&keys, fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o777);
+    shop.append(&[], DECISION).fails(2, &["keys", "0777", "chmod go-w"]);
+    set_mode(0o700);
     shop.append(&["--author", "operator-1"], DECISION).fails(1, &["line 1", "may not write decision rows"]);
     assert_eq!(shop.size(), 4);
 }
@@ -164,6 +174,73 @@ fn strange_lines_are_named_by_their_number() {
     shop.run(&["show", "99"]).fails(1, &["no row 99", "0 to 4"]);
 }
 
+#[test]
+fn a_row_that_is_not_there_is_refused_alike_everywhere() {
+    let shop = Shop::open();
+    for command in [
+        &["show", "9999"][..],
+        &["show", "9999", "--json"],
+        &["state", "--at", "9999"],
+        &["state", "--at", "9999", "--key", "k"],
+        &["diff", "0", "9999"],
+        &["redo", "9999"],
+        &["rollback", "9999"],
+        &["rollback", "0", "9999", "--apply", "--yes"],
+        &["restore", "--to", "9999"],
+        &["restore", "--to", "4", "--apply"],
+        &["prove", "9999"],
+        &["prove", "9999", "--json"],
+        &["prove", "4"],
+    ] {
+        shop.run(command).fails(1, &["there is no row", "has 4 rows, 0 to 3", "counterfoil log"]);
+    }
+    for from in ["9999", "5", "0"] {
+        shop.run(&["prove", "--from", from]).fails(1, &["no earlier log", "has 4 rows", "from 1 to 4"]);
+    }
+}
+
+#[test]
+fn an_error_of_append_names_the_file_and_what_landed() {
+    let shop = Shop::open();
+    let file = shop.beside("some lines.jsonl");
+    let append = |lines: &str| {
+        fs::write(&file, lines).unwrap();
+        shop.run(&["append", file.to_str().unwrap()])
+    };
+    append("x\n").fails(1, &["some lines.jsonl, line 1: ", "Nothing landed"]);
+    append(&format!("{DECISION}\nx\n"))
+        .fails(1, &["some lines.jsonl, line 2: ", "1 row did before it, row 4"]);
+    append(&format!("{DECISION}\nx\n")).fails(1, &["some lines.jsonl, line 2: ", "Nothing landed"]);
+    let other = |id: &str| DECISION.replace(r#""id":"a""#, &format!(r#""id":"{id}""#));
+    append(&format!("{}\n\n{}\n[]\n", other("b"), other("c")))
+        .fails(1, &["some lines.jsonl, line 4: ", "2 rows did before it, up to row 6"]);
+    for lost in [r#"{"put":["x",2]}"#, r#"{"put":{"key":"k","value":{"a":1,"a":2}}}"#] {
+        let line = format!(r#"{{"action":"A","ops":[{lost}]}}"#);
+        append(&format!("{}\n{line}\n", other("c")))
+            .fails(1, &["some lines.jsonl, line 2: ", "Nothing landed"]);
+    }
+    assert_eq!(shop.size(), 7);
+}
+
+#[test]
+fn evidence_that_is_not_there_yet_is_refused() {
+    let shop = Shop::open();
+    let naming = |row: u64| {
+        format!(
+            r#"{{"action":"SET","mode":"live","evidence":[1,{row}],"ops":[{{"put":{{"key":"k","value":{row}}}}}]}}"#
+        )
+    };
+    shop.append(&[], &naming(9999)).fails(1, &["line 1", "row 9999", "does not exist yet"]);
+    shop.append(&[], &naming(4)).fails(1, &["line 1", "row 4"]);
+    // The second line would be row 5.
+    let two = |row: u64| format!("{}\n{}\n", naming(3), naming(row));
+    shop.append(&["--batch", "2"], &two(5)).fails(1, &["line 2", "row 5"]);
+    assert_eq!(shop.size(), 4);
+    assert_eq!(shop.append(&["--batch", "2"], &two(4)).status, 0);
+    assert_eq!(shop.append(&[], &naming(5)).status, 0);
+    assert_eq!(shop.run(&["verify"]).status, 0);
+}
+
 /// The limit on the size of a file stands for a disk that is full: writes fail half way.
 #[test]
 fn a_full_disk_loses_nothing_that_was_acknowledged() {
@@ -180,8 +257,13 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
         .args(["append", "-"]);
     limited.env_remove("COUNTERFOIL_KEY_DIR");
     let run = finish(&mut limited, lines.as_bytes());
-    run.fails(2, &["File too large"]);
     let landed = run.lines();
+    let (rows, last) = (landed.len(), landed.len() + 3);
+    let said = format!(
+        "line {} did not land, after line {rows}, with {rows} rows landed, up to row {last}",
+        rows + 1
+    );
+    run.fails(2, &["File too large", &said]);
     assert!(landed.len() > 10 && landed.len() < ROWS, "{}", landed.len());
     let again = shop.append(&["--batch", "50"], &lines);
     assert_eq!(again.status, 0, "{}", again.err);
