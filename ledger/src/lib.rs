@@ -78,6 +78,7 @@ mod secret;
 mod segment;
 mod side;
 pub mod storage;
+mod sync;
 mod tiles;
 mod writer;
 

@@ -8,8 +8,8 @@
 use crate::chain::Receipt;
 use crate::draft::Submission;
 use crate::error::SubmitError;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The answer to a submission.
 pub(crate) type Answer = Result<Vec<Receipt>, SubmitError>;
