@@ -239,19 +239,23 @@ fn book(dir: &Path) -> Book {
 
 #[test]
 fn an_index_that_fails_at_any_call_stops_nothing_and_changes_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut book = book(dir.path());
     let calls = [Call::Open, Call::Watermark, Call::Get, Call::Set, Call::SetWatermark];
-    for (call, nth, forever) in calls.into_iter().flat_map(|call| {
-        [(1, false), (2, false), (1, true), (3, true)].map(|(nth, forever)| (call, nth, forever))
-    }) {
+    for call in calls {
+        // What is written to an index while its ledger is open comes of large rows, so each call has a ledger of its own.
+        let dir = tempfile::tempdir().unwrap();
+        fails_at(call, book(dir.path()));
+    }
+}
+
+fn fails_at(call: Call, mut book: Book) {
+    for (nth, forever) in [(1, false), (2, false), (1, true), (3, true)] {
         let what = format!("{call:?} {nth} {forever}");
         book.source.tell(Some(Fault { call, nth, forever }));
         let shop = book.open();
         book.add(&shop);
         let writes = matches!(call, Call::Set | Call::SetWatermark);
         if writes {
-            (0..if nth == 1 { 2 } else { 4 }).for_each(|round| book.set_many(&shop, &format!("m{round}/")));
+            (0..if nth < 3 { 2 } else { 3 }).for_each(|round| book.set_many(&shop, &format!("m{round}/")));
         }
         book.add(&shop);
         book.check(&shop, &what);
