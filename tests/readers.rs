@@ -111,12 +111,14 @@ fn a_row_is_seen_when_it_is_durable_and_not_before() {
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| shop.ledger.submit(shop.decisions(2, 3)).unwrap());
         gate.wait_for_sync();
-        assert!(length(&last_segment(&path)) > written, "the group is there, whole");
-        assert!(!reader.refresh().unwrap());
-        assert_eq!(reader.head(), before);
-        assert_eq!(size(&path), before.size);
+        let there = length(&last_segment(&path));
+        let seen = (reader.refresh(), reader.head(), Log::open(&path));
+        // Nobody is to wait for ever when one of these does not hold.
         gate.release();
         caller.join().unwrap();
+        assert!(there > written, "the group is there, whole");
+        assert!(!seen.0.unwrap());
+        assert_eq!((seen.1, seen.2.unwrap().head()), (before, before));
     });
     assert!(reader.refresh().unwrap(), "what was acknowledged is seen, though the writer is idle");
     assert_eq!(reader.head(), shop.ledger.log().head());
@@ -218,6 +220,17 @@ fn damage_is_told_from_a_writer_at_work() {
     assert!(reader.refresh().unwrap());
     assert_eq!(reader.head(), shop.ledger.log().head());
     drop(shop);
+
+    // Nor is a segment whose header is not there yet, or never will be.
+    let head = reader.head();
+    let unborn = path.join(format!("log/{:020}.seg", head.size));
+    for bytes in [0, 50] {
+        fs::write(&unborn, vec![0; bytes]).unwrap();
+        assert!(!reader.refresh().unwrap());
+        assert_eq!(Log::open(&path).unwrap().head(), head);
+        drop(open_on(&gate, &path));
+        assert!(!unborn.exists() && !reader.refresh().unwrap());
+    }
 
     set_length(&last, 300);
     let error = reader.refresh().unwrap_err();
