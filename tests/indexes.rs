@@ -317,3 +317,55 @@ fn changes_are_handed_over_again_and_again() {
     shop.ledger.close().unwrap();
     book.check(&book.open(), "opened again");
 }
+
+/// A large last segment is not read again after a clean close; without its side file, or with a damaged one, it is, and
+/// nothing else differs.
+#[test]
+fn a_large_last_segment_is_opened_by_its_side_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    let shop = Shop::begin(&path, 64 << 20);
+    for first in (0..10_000).step_by(1000) {
+        shop.ledger.submit(shop.decisions(first, 1000)).unwrap();
+    }
+    shop.ledger.close().unwrap();
+    let segment = files(&path.join("log"), ".seg").remove(0);
+    assert!(fs::metadata(&segment).unwrap().len() > 4 << 20);
+    let side = segment.with_extension("idx");
+    let look = |log: &Log| {
+        let rows = [0, 2, 5_000, 10_002].map(|seq| log.row(seq).unwrap().bytes().to_vec());
+        let ids = [0, 4_999, 9_999].map(|number| log.find_id(&decision_id(number)).unwrap());
+        (log.head(), rows, ids, log.find_key("price/sku-000000").unwrap(), log.special())
+    };
+    let by_side = (look(&Log::open(&path).unwrap()), look(Shop::open(&path).unwrap().ledger.log()));
+    // What the side file covers is not read: a flipped bit there is left to the verifier.
+    let whole = fs::read(&segment).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    fs::write(&segment, &flipped).unwrap();
+    drop(Shop::open(&path).unwrap());
+    assert_eq!(verify(&path, &Options::default(), &|_, _| {}).unwrap().verdict, Verdict::Broken);
+    fs::write(&segment, &whole).unwrap();
+
+    let kept = fs::read(&side).unwrap();
+    let mut of_another_history = kept.clone();
+    // Another last hash, under a checksum that holds.
+    of_another_history[56] ^= 1;
+    let crc = crc32c::crc32c(&of_another_history[16..]);
+    of_another_history[12..16].copy_from_slice(&crc.to_le_bytes());
+    for bytes in [of_another_history, kept[..kept.len() - 1].to_vec(), Vec::new()] {
+        fs::write(&side, bytes).unwrap();
+        let read_through = (look(&Log::open(&path).unwrap()), look(Shop::open(&path).unwrap().ledger.log()));
+        assert_eq!(read_through, by_side);
+    }
+    fs::write(&side, kept).unwrap();
+    let shop = Shop::open(&path).unwrap();
+    shop.ledger.submit(shop.decisions(10_000, 10)).unwrap();
+    drop(shop);
+    // Now it covers less than there is.
+    let shop = Shop::open(&path).unwrap();
+    assert_eq!(shop.ledger.log().head().size, 10_010 + FOUNDING);
+    assert!(shop.ledger.log().find_id(&decision_id(10_009)).unwrap().is_some());
+    shop.ledger.close().unwrap();
+    is_intact(&path);
+}

@@ -207,12 +207,16 @@ fn write_side(
     Ok(SideFile::open(layout, header, end.bytes).map_or(look, Look::Side))
 }
 
-/// Where reading the last segment begins: behind what its side file covers, when the writer has left one as it closed.
-/// The side file must name the hash of the row that stands in the segment where it ends.
+/// A last segment up to this size is read through whatever its side file covers: that costs little, and finds damage.
+const READ_THROUGH: u64 = 4 * 1024 * 1024;
+
+/// Where reading the last segment begins: behind what its side file covers, when it is large and the writer has left one
+/// as it closed. The side file must name the hash of the row that stands in the segment where it ends.
 pub(crate) fn begin_last(layout: &Layout, begun: Segment, before: &SegmentEnd) -> (Segment, Position) {
     let start = Position::start(&begun.header, before.last_landed, before.tree.clone());
     let covered = || {
-        let side = SideFile::open_within(layout, &begun.header, begun.file.size().ok()?)?;
+        let size = begun.file.size().ok().filter(|size| *size > READ_THROUGH)?;
+        let side = SideFile::open_within(layout, &begun.header, size)?;
         let SegmentEnd { rows, bytes: offset, last_hash, last_landed, tree } = side.end.clone();
         let seq = begun.header.first_seq.checked_add(rows)?;
         let mut covered = Segment::begun(begun.header, begun.path.clone(), begun.file.clone());
