@@ -30,5 +30,6 @@
 
 pub mod diff;
 pub mod history;
+pub mod operation;
 pub mod plan;
 pub mod state;

@@ -255,19 +255,3 @@ fn dependants_of<H: History>(
     }
     Ok(found)
 }
-
-/// The rows that the newest rollback in force took back together: the rows to take back for a redo.
-pub fn newest_rollback<H: History>(
-    history: &H,
-    governance: &Governance,
-    rollbacks: &[u64],
-) -> Result<Vec<u64>, ReplayError<H::Error>> {
-    let in_force =
-        |row: &&u64| governance.target_of(**row).is_some() && governance.undone_by(**row).is_none();
-    let Some(newest) = rollbacks.iter().rev().find(in_force) else { return Ok(Vec::new()) };
-    let (index, count) =
-        history.with_row(*newest, |row| (u64::from(row.landing.index), u64::from(row.landing.count)))?;
-    let first = newest.saturating_sub(index);
-    let submission = first..first.saturating_add(count);
-    Ok(rollbacks.iter().filter(|row| submission.contains(row)).filter(in_force).copied().collect())
-}
