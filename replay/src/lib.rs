@@ -28,6 +28,7 @@
 //! # Ok::<(), counterfoil_replay::history::ReplayError<std::io::Error>>(())
 //! ```
 
+mod dependants;
 pub mod diff;
 pub mod history;
 pub mod operation;
