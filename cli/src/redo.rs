@@ -4,14 +4,16 @@ use crate::exit::Refused;
 use crate::place::Place;
 use crate::undo;
 use anyhow::Result;
-use counterfoil_replay::plan::{newest_rollback, plan_rollback};
+use counterfoil_replay::operation::newest_rollback;
+use counterfoil_replay::plan::plan_rollback;
 use std::io::Write;
 
 /// Shows what bringing rows back would do, and with --apply does it. A redo is the rollback of a rollback.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  counterfoil redo                 the newest rollback in force, with all rows it took back together
+  counterfoil redo                 the newest rollback in force, with all rows it took back together:
+                                   the whole of a rollback, a restore or a redo
   counterfoil redo 57 --apply      bring back what row 57 took back")]
 pub struct Args {
     /// The rollback rows to take back; the newest ones, when not given

@@ -1,7 +1,9 @@
 //! What `rollback`, `restore` and `redo` share: showing a plan, and landing it as rollback rows.
 
+mod land;
+
+use self::land::land;
 use crate::confirm::confirm;
-use crate::decision::random_id;
 use crate::diff::{print_changes, side};
 use crate::exit::Refused;
 use crate::past::Past;
@@ -9,18 +11,14 @@ use crate::place::Place;
 use crate::row_json;
 use crate::table::{Table, cut};
 use anyhow::Result;
-use counterfoil_format::body::{Body, Role, RollbackOf};
-use counterfoil_format::content::{Context, Subject};
+use counterfoil_format::body::Role;
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::limits::SUBMISSION_ROWS;
 use counterfoil_format::ops::decode_ops;
-use counterfoil_format::value::Value;
-use counterfoil_ledger::{Draft, DraftOp, Ledger, Log, ReadError, Receipt, SubmissionBuilder, now};
+use counterfoil_ledger::{Log, ReadError, Receipt};
 use counterfoil_replay::diff::{Difference, difference};
 use counterfoil_replay::plan::{Plan, PlanError, Reversal, plan_rollback, preview};
 use counterfoil_rules::governance::Governance;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 use std::io::Write;
 
 /// Keys and rows that a preview lists for people before it cuts.
@@ -68,7 +66,8 @@ pub fn run(
     if count > 1 {
         confirm(&format!("Take back {count} rows and change {} keys?", changes.len()), options.yes)?;
     }
-    let receipts = land(place, options, &ledger, &plan)?;
+    let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Role::Operator)?;
+    let receipts = land(&ledger, &author, &options.reason, &plan)?;
     ledger.close()?;
     show(options, again, &plan, &changes, &receipts, out)?;
     match receipts.iter().find(|receipt| receipt.outcome != Outcome::Applied) {
@@ -123,54 +122,6 @@ fn changes(log: &Log, plan: &Plan) -> Result<Vec<Difference>> {
     Ok(difference(&before, &after))
 }
 
-/// Lands a plan, up to 4096 rows a submission. Each submission lands whole, and after each the state is one that was.
-fn land(place: &Place, options: &Options, ledger: &Ledger, plan: &Plan) -> Result<Vec<Receipt>> {
-    let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Role::Operator)?;
-    let mut builder = SubmissionBuilder::new(&author.key)?;
-    let mut receipts = Vec::with_capacity(plan.reversals.len());
-    const SUBMISSION_BYTES: usize = 4 << 20;
-    for (place, reversal) in plan.reversals.iter().enumerate() {
-        push(&mut builder, reversal, &options.reason, &author.name)?;
-        let last = place + 1 == plan.reversals.len();
-        if last || builder.len() == SUBMISSION_ROWS || builder.bytes() >= SUBMISSION_BYTES {
-            receipts.extend(ledger.submit(builder.sign(ledger.ledger_id())?)?);
-        }
-    }
-    Ok(receipts)
-}
-
-fn push(
-    builder: &mut SubmissionBuilder<'_>,
-    reversal: &Reversal,
-    reason: &str,
-    executor: &str,
-) -> Result<()> {
-    let RollbackParts { body, data } = RollbackParts::of(reversal)?;
-    let ops = decode_ops(&reversal.ops)?;
-    let now = now();
-    let id = random_id(now).map_err(anyhow::Error::msg)?;
-    let mut draft = Draft::with_body(id, body, now);
-    draft.action = "rollback";
-    draft.ops = ops.into_iter().map(DraftOp::Stored).collect();
-    draft.subject =
-        (!reversal.entity.is_empty()).then_some(Subject { entity: &reversal.entity, lifecycle: None });
-    draft.actors = Some(counterfoil_format::content::Actors { planner: "", judge: None, executor });
-    draft.context = Some(Context { reason, data: &data });
-    Ok(builder.push(&draft)?)
-}
-
-struct RollbackParts {
-    body: Body<'static>,
-    data: Vec<u8>,
-}
-
-impl RollbackParts {
-    fn of(reversal: &Reversal) -> Result<Self> {
-        let body = RollbackOf { target: reversal.target, target_hash: reversal.target_hash, forced: false };
-        Ok(RollbackParts { body: Body::Rollback(body), data: Value::Map(BTreeMap::new()).encode()? })
-    }
-}
-
 fn show(
     options: &Options,
     again: &str,
@@ -222,7 +173,8 @@ fn show(
         }
         (Some(first), Some(last)) => writeln!(
             out,
-            "Landed as rows {} to {}. To bring them back: counterfoil restore --to {} --apply",
+            "Landed as rows {} to {}. To bring them back: counterfoil redo --apply, or later \
+             counterfoil restore --to {} --apply",
             first.seq,
             last.seq,
             plan.size.saturating_sub(1)

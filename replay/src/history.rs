@@ -1,6 +1,7 @@
 //! What replay needs to see of a log.
 
 use counterfoil_format::row::Row;
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 /// The rows of a ledger, up to one size that stays the same for as long as this is used.
@@ -23,6 +24,49 @@ pub trait History {
 
     /// The rows whose ops name a key, ascending, whatever became of them.
     fn rows_of_key(&self, key: &str) -> Result<Vec<u64>, Self::Error>;
+}
+
+/// Keys above which rows are read in order rather than looked up by key.
+pub(crate) const MANY_KEYS: usize = 256;
+
+/// Looks at the rows of a range, in order, whose ops name one of these keys, and perhaps at others. Rows are looked up
+/// by key while that is less to read: a row that is looked up is read and taken apart once for each of its keys.
+pub(crate) fn scan_keys<H: History>(
+    history: &H,
+    keys: &BTreeSet<&str>,
+    range: Range<u64>,
+    mut look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
+) -> Result<(), H::Error> {
+    let Some(rows) = look_up(history, keys, &range)? else { return history.scan(range, look) };
+    for row in rows {
+        if history.with_row(row, &mut look)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a range whose ops name one of these keys; `None` when looking them up is more work than reading all.
+fn look_up<H: History>(
+    history: &H,
+    keys: &BTreeSet<&str>,
+    range: &Range<u64>,
+) -> Result<Option<BTreeSet<u64>>, H::Error> {
+    let few = range.end.saturating_sub(range.start).max(MANY_KEYS as u64);
+    let mut looked = 0;
+    let mut rows = BTreeSet::new();
+    if keys.len() > MANY_KEYS {
+        return Ok(None);
+    }
+    for key in keys {
+        let found = history.rows_of_key(key)?;
+        looked += found.len() as u64;
+        if looked > few {
+            return Ok(None);
+        }
+        rows.extend(found.into_iter().filter(|row| range.contains(row)));
+    }
+    Ok(Some(rows))
 }
 
 /// Why the past cannot be told.

@@ -28,7 +28,9 @@
 //! # Ok::<(), counterfoil_replay::history::ReplayError<std::io::Error>>(())
 //! ```
 
+mod dependants;
 pub mod diff;
 pub mod history;
+pub mod operation;
 pub mod plan;
 pub mod state;

@@ -1,17 +1,15 @@
 //! Plans: which rows are taken back, in which order. A plan changes nothing; the ledger lands it as rollback rows.
-//!
-//! A row depends on an earlier one when it is in force and writes a key that the earlier one wrote, unless both only
-//! add to it. A rollback row that took back a row behind the earlier one has put back what was there, so it does not
-//! count.
 
+pub use crate::dependants::Dependant;
+use crate::dependants::{Touched, dependants_of, touched};
 use crate::history::{History, ReplayError};
-use crate::state::{PastState, state_after, state_of_keys};
+use crate::state::{PastState, state_of_keys};
 use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::{Outcome, Reason};
-use counterfoil_format::ops::{Change, Op, decode_ops};
+use counterfoil_format::ops::decode_ops;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_rules::governance::{Governance, GovernanceError};
@@ -46,17 +44,6 @@ pub struct Plan {
     pub size: u64,
     /// The rows.
     pub reversals: Vec<Reversal>,
-}
-
-/// A row that builds on one that shall be taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependant {
-    /// The row that shall be taken back.
-    pub on: u64,
-    /// The row that builds on it.
-    pub row: u64,
-    /// The key they share.
-    pub key: String,
 }
 
 /// Why there is no plan.
@@ -116,19 +103,18 @@ pub fn plan_rollback<H: History>(
     let wanted: BTreeSet<u64> = rows.iter().copied().collect();
     let size = history.size();
     let mut reversals = Vec::with_capacity(wanted.len());
+    let mut targets = BTreeMap::new();
     for row in wanted.iter().rev().copied() {
         if row >= size {
             return Err(ReplayError::NoSuchRow { row, size }.into());
         }
         governance.check_in_force(row).map_err(|reason| PlanError::NotInForce { row, reason })?;
-        let reversal = history.with_row(row, reversal).map_err(ReplayError::Read)??;
-        reversals.push(reversal);
+        let (reversal, touched) =
+            history.with_row(row, |row| (reversal(row), touched_by(row))).map_err(ReplayError::Read)?;
+        reversals.push(reversal?);
+        targets.insert(row, touched.ok_or(ReplayError::Withheld(row))?);
     }
-    let mut dependants = Vec::new();
-    for reversal in &reversals {
-        dependants.extend(dependants_of(history, governance, reversal, &wanted)?);
-    }
-    dependants.sort_by(|a, b| (a.row, a.on, &a.key).cmp(&(b.row, b.on, &b.key)));
+    let dependants = dependants_of(history, governance, &targets).map_err(ReplayError::Read)?;
     if dependants.is_empty() { Ok(Plan { size, reversals }) } else { Err(PlanError::Dependants(dependants)) }
 }
 
@@ -168,16 +154,10 @@ pub fn plan_restore<H: History>(
     Ok(Plan { size, reversals })
 }
 
-/// Keys above which a preview reads the whole log rather than the rows of each key.
-const MANY_KEYS: usize = 256;
-
 /// What the keys that a plan puts back hold before and after it. Nothing is changed.
 pub fn preview<H: History>(history: &H, plan: &Plan) -> Result<(PastState, PastState), PlanError<H::Error>> {
     let keys: BTreeSet<String> = plan.reversals.iter().flat_map(|r| r.keys.iter().cloned()).collect();
-    let before = match keys.len() {
-        0..=MANY_KEYS => state_of_keys(history, &keys)?,
-        _ => state_after(history, plan.size)?,
-    };
+    let before = state_of_keys(history, &keys)?;
     let mut after = before.clone();
     for reversal in &plan.reversals {
         let row = reversal.target;
@@ -186,6 +166,11 @@ pub fn preview<H: History>(history: &H, plan: &Plan) -> Result<(PastState, PastS
         after.carry_out(&ops, plan.size).map_err(|reason| PlanError::Drift { row, reason })?;
     }
     Ok((before, after))
+}
+
+/// What the row's operations touch, unless they are withheld.
+fn touched_by(row: &Row<'_>) -> Option<Touched> {
+    row.ops(PartTag::Ops).ok().flatten().map(|ops| touched(&ops))
 }
 
 /// What it takes to take a row back.
@@ -213,61 +198,4 @@ fn reversal<E>(row: &Row<'_>) -> Result<Reversal, PlanError<E>> {
         keys: keys.into_iter().collect(),
         effects: effects.map_or(0, |effects| effects.len()),
     })
-}
-
-/// For each key that ops touch, whether they only add to it.
-fn touched(ops: &[Op<'_>]) -> BTreeMap<String, bool> {
-    let mut keys = BTreeMap::new();
-    for op in ops {
-        let adds = matches!(op.change, Change::Add(_));
-        keys.entry(op.state_key().into_owned()).and_modify(|only| *only &= adds).or_insert(adds);
-    }
-    keys
-}
-
-/// The rows in force that build on a row and are not to be taken back with it.
-fn dependants_of<H: History>(
-    history: &H,
-    governance: &Governance,
-    reversal: &Reversal,
-    wanted: &BTreeSet<u64>,
-) -> Result<Vec<Dependant>, ReplayError<H::Error>> {
-    let on = reversal.target;
-    let keys = history.with_row(on, |row| row.ops(PartTag::Ops).ok().flatten().map(|ops| touched(&ops)))?;
-    let keys = keys.ok_or(ReplayError::Withheld(on))?;
-    let mut found = Vec::new();
-    for (key, only_adds) in keys {
-        let later = history.rows_of_key(&key)?;
-        for row in later.into_iter().filter(|row| *row > on && !wanted.contains(row)) {
-            let cancels = governance.target_of(row).is_some_and(|target| target > on);
-            if cancels || governance.undone_by(row).is_some() {
-                continue;
-            }
-            let builds = history.with_row(row, |row| {
-                let ops = row.ops(PartTag::Ops).ok().flatten().unwrap_or_default();
-                let adds = touched(&ops).get(&key).copied().unwrap_or(false);
-                row.landing.outcome == Outcome::Applied && !(only_adds && adds)
-            })?;
-            if builds {
-                found.push(Dependant { on, row, key: key.clone() });
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The rows that the newest rollback in force took back together: the rows to take back for a redo.
-pub fn newest_rollback<H: History>(
-    history: &H,
-    governance: &Governance,
-    rollbacks: &[u64],
-) -> Result<Vec<u64>, ReplayError<H::Error>> {
-    let in_force =
-        |row: &&u64| governance.target_of(**row).is_some() && governance.undone_by(**row).is_none();
-    let Some(newest) = rollbacks.iter().rev().find(in_force) else { return Ok(Vec::new()) };
-    let (index, count) =
-        history.with_row(*newest, |row| (u64::from(row.landing.index), u64::from(row.landing.count)))?;
-    let first = newest.saturating_sub(index);
-    let submission = first..first.saturating_add(count);
-    Ok(rollbacks.iter().filter(|row| submission.contains(row)).filter(in_force).copied().collect())
 }

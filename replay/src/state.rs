@@ -1,6 +1,6 @@
 //! The state at a row: the applied rows up to it, carried out from the first.
 
-use crate::history::{History, ReplayError};
+use crate::history::{History, ReplayError, scan_keys};
 use counterfoil_format::Hash;
 use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::ops::Op;
@@ -115,19 +115,21 @@ pub fn state_after<H: History>(history: &H, size: u64) -> Result<PastState, Repl
     failed.map_or(Ok(state), Err)
 }
 
-/// What these keys hold now, from the rows that touch them alone.
+/// What these keys hold now: of the rows, only what touches them is carried out.
 pub fn state_of_keys<H: History>(
     history: &H,
     keys: &BTreeSet<String>,
 ) -> Result<PastState, ReplayError<H::Error>> {
-    let mut rows = BTreeSet::new();
-    for key in keys {
-        rows.extend(history.rows_of_key(key)?);
-    }
     let mut state = PastState::default();
-    for row in rows {
-        let wanted = |op: &Op<'_>| keys.contains(op.state_key().as_ref());
-        history.with_row(row, |row| state.absorb_ops(row, wanted))??;
-    }
-    Ok(state)
+    let mut failed = None;
+    let named = keys.iter().map(String::as_str).collect();
+    let wanted = |op: &Op<'_>| keys.contains(op.state_key().as_ref());
+    scan_keys(history, &named, 0..history.size(), |row| match state.absorb_ops(row, wanted) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(state), Err)
 }
