@@ -17,10 +17,10 @@ fn it_says_what_it_wrote_and_leaves_damage_alone() {
     assert_eq!(done.status, 0, "{}", done.err);
     let object = done.json();
     assert_eq!((&object["rows"], &object["state_index"]), (&5.into(), &true.into()), "{object}");
-    assert_eq!((&object["side_files"], &object["tiles"]), (&0.into(), &0.into()), "{object}");
+    assert_eq!((&object["side_files"], &object["tiles"]), (&1.into(), &0.into()), "{object}");
     let done = shop.run(&["reindex"]);
     assert!(
-        done.out.contains("read 5 rows; wrote 0 side files, the state index and 0 tiles"),
+        done.out.contains("read 5 rows; wrote 1 side files, the state index and 0 tiles"),
         "{}",
         done.out
     );
