@@ -3,19 +3,17 @@
 //! A [`Log`] is opened on its own by readers of other processes, who see the rows that were durable when they opened
 //! it, and others at each [`Log::refresh`]; the writer's handle shares its own, which grows as rows become durable.
 
-use crate::error::{Damage, FileError, OpenError, ReadError};
+use crate::error::{OpenError, ReadError};
 use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::load::Loaded;
 use crate::lookup::{Entry, GroupAt};
 use crate::platform::Platform;
-use crate::segment::{Look, Segment, SegmentFile, StoredRow};
+use crate::segment::{GroupPlace, Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
-use crate::storage::StoredFile;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
-use counterfoil_format::frame::FrameError;
-use counterfoil_format::group::{GroupBody, GroupHeader};
+use counterfoil_format::group::GroupBody;
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::note::{Checkpoint, SignedNote, VerifierKey, checkpoint_text};
@@ -260,13 +258,7 @@ impl Log {
         let inner = self.read();
         let segment = inner.segment(seq)?;
         let at = segment.group_of(seq)?;
-        Some(GroupPlace {
-            file: segment.file.clone(),
-            path: segment.path.clone(),
-            salt: segment.header.salt,
-            offset: at.offset,
-            end: segment.end,
-        })
+        Some(GroupPlace::of(segment, at.offset))
     }
 
     /// What governs the next row: keys, policy, kill switch, and which rows are taken back.
@@ -359,32 +351,6 @@ impl Inner {
         }
         let behind = self.sealed.partition_point(|segment| segment.header.first_seq <= seq);
         self.sealed.get(behind.checked_sub(1)?).map(Arc::as_ref)
-    }
-}
-
-struct GroupPlace {
-    file: Arc<dyn StoredFile>,
-    path: std::path::PathBuf,
-    salt: [u8; 16],
-    offset: u64,
-    end: u64,
-}
-
-impl GroupPlace {
-    fn damage(&self, error: FrameError) -> ReadError {
-        Damage { path: self.path.clone(), offset: self.offset, error }.into()
-    }
-
-    fn read(&self, body: &mut Vec<u8>) -> Result<GroupHeader, ReadError> {
-        let mut read = || {
-            let header = GroupHeader::read(&*self.file, self.offset, self.end, &self.salt)?;
-            header.read_body(&*self.file, self.offset, &self.salt, body)?;
-            Ok(header)
-        };
-        read().map_err(|error| match error {
-            FrameError::Io(error) => FileError { path: self.path.clone(), error }.into(),
-            error => self.damage(error),
-        })
     }
 }
 

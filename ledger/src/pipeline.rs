@@ -194,7 +194,7 @@ impl Commit for Pipeline {
         let (group, answers) = chain.extend(batch).map_err(|error| error.to_string())?;
         let mut writer = lock(&self.writer);
         drop(chain);
-        writer.expect(before).map_err(|error| error.to_string())?;
+        writer.check_place(before).map_err(|error| error.to_string())?;
         if let Some(group) = group {
             writer.write(group, &rotation).map_err(|error| error.to_string())?;
         }

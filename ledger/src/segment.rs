@@ -6,6 +6,7 @@ use crate::scan::read_lookups;
 use crate::side::SideFile;
 use crate::storage::StoredFile;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
+use counterfoil_format::group::GroupHeader;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::limits;
 use counterfoil_format::row::Row;
@@ -181,5 +182,40 @@ impl Segment {
         };
         let behind = groups.partition_point(|group| group.first_seq <= seq);
         groups.get(behind.checked_sub(1)?).copied()
+    }
+}
+
+/// Where a group lies, and the means to read it without holding a lock.
+pub(crate) struct GroupPlace {
+    file: Arc<dyn StoredFile>,
+    path: PathBuf,
+    salt: [u8; 16],
+    offset: u64,
+    end: u64,
+}
+
+impl GroupPlace {
+    /// A group of a segment.
+    pub fn of(segment: &Segment, offset: u64) -> Self {
+        let (file, path) = (segment.file.clone(), segment.path.clone());
+        GroupPlace { file, path, salt: segment.header.salt, offset, end: segment.end }
+    }
+
+    /// An error that names the place.
+    pub fn damage(&self, error: FrameError) -> ReadError {
+        Damage { path: self.path.clone(), offset: self.offset, error }.into()
+    }
+
+    /// Reads and checks the group; its body is put into the buffer.
+    pub fn read(&self, body: &mut Vec<u8>) -> Result<GroupHeader, ReadError> {
+        let mut read = || {
+            let header = GroupHeader::read(&*self.file, self.offset, self.end, &self.salt)?;
+            header.read_body(&*self.file, self.offset, &self.salt, body)?;
+            Ok(header)
+        };
+        read().map_err(|error| match error {
+            FrameError::Io(error) => FileError { path: self.path.clone(), error }.into(),
+            error => self.damage(error),
+        })
     }
 }

@@ -70,7 +70,7 @@ impl Writer {
     }
 
     /// Makes sure that what was decided behind this many rows is decided behind durable ones.
-    pub fn expect(&self, rows: u64) -> Result<(), WriteError> {
+    pub fn check_place(&self, rows: u64) -> Result<(), WriteError> {
         // Only a write that failed leaves a gap; what was decided behind it must never be written.
         if self.log.head().size == rows { Ok(()) } else { Err(WriteError::Gap) }
     }
