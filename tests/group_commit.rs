@@ -12,9 +12,10 @@
 
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::value::Value;
-use counterfoil_ledger::{Draft, DraftOp, Log, ReadError, SubmitError, now};
+use counterfoil_ledger::{Draft, DraftOp, Log, Platform, ReadError, SubmitError, now};
 use counterfoil_rules::land::Refusal;
 use counterfoil_tests::shop::{FOUNDING, Shop, decision_id};
+use counterfoil_tests::trial::SimClock;
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -139,4 +140,28 @@ fn what_is_refused_leaves_nothing_and_stops_nobody() {
     let receipts = shop.land(&shop.keys.executor, &[put(11, "b"), put(13, "c")]).unwrap();
     assert_eq!(receipts[0].seq, size);
     assert_eq!(shop.ledger.current("b").unwrap().unwrap().row, size);
+}
+
+/// A clock that goes backwards, by a minute at each look, moves no row before the one that came first.
+#[test]
+fn a_clock_that_goes_backwards_lands_no_row_before_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    let platform = Platform { clock: SimClock::stepping(-60_000_000), ..Platform::default() };
+    let shop = Shop::begin_on(&platform, &path, 4096).unwrap();
+    for first in (0..30).step_by(3) {
+        shop.ledger.submit(shop.decisions(first, 3)).unwrap();
+    }
+    let log = shop.ledger.log();
+    let landed: Vec<_> =
+        (0..log.head().size).map(|seq| log.row(seq).unwrap().parse().unwrap().landing.landed_at).collect();
+    assert!(landed.is_sorted(), "{landed:?}");
+    shop.ledger.close().unwrap();
+    // A later handle, whose clock stands still further back, goes on behind the last row.
+    let shop = Shop::open_on(&platform, &path).unwrap();
+    let receipts = shop.ledger.submit(shop.decisions(30, 1)).unwrap();
+    assert_eq!(Some(&receipts[0].landed_at), landed.last());
+    drop(shop);
+    let report = verify(&path, &Options::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.verdict, Verdict::Intact, "{:?}", report.findings);
 }
