@@ -26,8 +26,9 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let named: Vec<String> = args.rows.iter().map(u64::to_string).collect();
-    let again = format!("counterfoil redo {}", named.join(" "));
-    undo::run(place, &args.options, again.trim_end(), out, |past, governance, log| {
+    let command = format!("counterfoil redo {}", named.join(" ")).trim_end().to_owned();
+    let again = undo::Again { command, goes_on: false };
+    undo::run(place, &args.options, &again, out, |past, governance, log| {
         past.check_rows(&args.rows)?;
         let rollbacks: Vec<u64> =
             log.special().into_iter().filter(|row| governance.target_of(*row).is_some()).collect();

@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
-    let again = format!("counterfoil restore --to {}", args.to);
+    let again = undo::Again { command: format!("counterfoil restore --to {}", args.to), goes_on: true };
     undo::run(place, &args.options, &again, out, |past, governance, _| {
         past.check_rows(&[args.to])?;
         plan_restore(past, governance, args.to).map_err(undo::refused)

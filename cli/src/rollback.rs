@@ -26,7 +26,8 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let rows: Vec<String> = args.rows.iter().map(u64::to_string).collect();
-    let again = format!("counterfoil rollback {}", rows.join(" "));
+    let command = format!("counterfoil rollback {}", rows.join(" "));
+    let again = undo::Again { command, goes_on: false };
     undo::run(place, &args.options, &again, out, |past, governance, _| {
         past.check_rows(&args.rows)?;
         plan_rollback(past, governance, &args.rows).map_err(undo::refused)

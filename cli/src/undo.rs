@@ -2,6 +2,7 @@
 
 mod land;
 
+pub use self::land::Again;
 use self::land::land;
 use crate::confirm::confirm;
 use crate::diff::{print_changes, side};
@@ -48,26 +49,26 @@ pub struct Options {
 pub fn run(
     place: &Place,
     options: &Options,
-    again: &str,
+    again: &Again,
     out: &mut dyn Write,
     make: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Plan>,
 ) -> Result<()> {
     if !options.apply {
         let log = place.log()?;
         let plan = make(&Past::of(&log), &log.governance()?, &log)?;
-        let changes = changes(&log, &plan)?;
+        let changes = changes(&log, &plan, options)?;
         return show(options, again, &plan, &changes, &[], out);
     }
     let ledger = place.ledger()?;
     let log = ledger.log();
     let plan = make(&Past::of(log), &ledger.governance(), log)?;
-    let changes = changes(log, &plan)?;
+    let changes = changes(log, &plan, options)?;
     let count = plan.reversals.len();
     if count > 1 {
         confirm(&format!("Take back {count} rows and change {} keys?", changes.len()), options.yes)?;
     }
     let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Role::Operator)?;
-    let receipts = land(&ledger, &author, &options.reason, &plan)?;
+    let receipts = land(&ledger, &author, &options.reason, &plan, again)?;
     ledger.close()?;
     show(options, again, &plan, &changes, &receipts, out)?;
     match receipts.iter().find(|receipt| receipt.outcome != Outcome::Applied) {
@@ -95,7 +96,7 @@ pub fn apply_one(place: &Place, row: u64, reason: &str, out: &mut dyn Write) -> 
 }
 
 fn one(place: &Place, row: u64, options: &Options, out: &mut dyn Write) -> Result<()> {
-    let again = format!("counterfoil rollback {row}");
+    let again = Again { command: format!("counterfoil rollback {row}"), goes_on: false };
     run(place, options, &again, out, |past, governance, _| {
         plan_rollback(past, governance, &[row]).map_err(refused)
     })
@@ -117,14 +118,14 @@ pub fn refused(error: PlanError<ReadError>) -> anyhow::Error {
     }
 }
 
-fn changes(log: &Log, plan: &Plan) -> Result<Vec<Difference>> {
-    let (before, after) = preview(&Past::of(log), plan).map_err(refused)?;
+fn changes(log: &Log, plan: &Plan, options: &Options) -> Result<Vec<Difference>> {
+    let (before, after) = preview(&Past::of(log), plan, options.reason.len()).map_err(refused)?;
     Ok(difference(&before, &after))
 }
 
 fn show(
     options: &Options,
-    again: &str,
+    again: &Again,
     plan: &Plan,
     changes: &[Difference],
     receipts: &[Receipt],
@@ -179,7 +180,7 @@ fn show(
             last.seq,
             plan.size.saturating_sub(1)
         )?,
-        _ => writeln!(out, "Nothing was changed. To do it: {again} --apply")?,
+        _ => writeln!(out, "Nothing was changed. To do it: {} --apply", again.command)?,
     }
     Ok(())
 }

@@ -8,8 +8,9 @@ use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
 use counterfoil_format::intent::Kind;
-use counterfoil_format::landing::{Outcome, Reason};
-use counterfoil_format::ops::decode_ops;
+use counterfoil_format::landing::{Landing, Outcome, Reason};
+use counterfoil_format::limits;
+use counterfoil_format::ops::{decode_ops, encode_ops};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_rules::governance::{Governance, GovernanceError};
@@ -84,6 +85,22 @@ pub enum PlanError<E> {
         /// What stands against it.
         reason: Reason,
     },
+    /// The row that would take it back is larger than a row can be.
+    #[error(
+        "row {row} cannot be taken back: the row that does it would have about {size} {unit}, and {limit} is the most. \
+         It carries a guard for each operation, and so does its own inverse, so it can be larger than the row itself. \
+         Put the keys back with decisions, some at a time"
+    )]
+    TooLarge {
+        /// The row.
+        row: u64,
+        /// What there would be too much of.
+        unit: &'static str,
+        /// How much there would be.
+        size: usize,
+        /// How much there may be.
+        limit: usize,
+    },
     /// Later rows build on it.
     #[error("later rows build on what would be taken back: {}", list(.0))]
     Dependants(Vec<Dependant>),
@@ -154,18 +171,53 @@ pub fn plan_restore<H: History>(
     Ok(Plan { size, reversals })
 }
 
-/// What the keys that a plan puts back hold before and after it. Nothing is changed.
-pub fn preview<H: History>(history: &H, plan: &Plan) -> Result<(PastState, PastState), PlanError<H::Error>> {
+/// What the keys that a plan puts back hold before and after it. Nothing is changed. Refused when a rollback row would be
+/// too large to land; `reason` is the bytes of the reason that each of them gives.
+pub fn preview<H: History>(
+    history: &H,
+    plan: &Plan,
+    reason: usize,
+) -> Result<(PastState, PastState), PlanError<H::Error>> {
     let keys: BTreeSet<String> = plan.reversals.iter().flat_map(|r| r.keys.iter().cloned()).collect();
     let before = state_of_keys(history, &keys)?;
     let mut after = before.clone();
+    let mut scratch = Vec::new();
     for reversal in &plan.reversals {
         let row = reversal.target;
         let impossible = |error: CodecError| ReplayError::Impossible { row, reason: error.to_string() };
         let ops = decode_ops(&reversal.ops).map_err(impossible)?;
-        after.carry_out(&ops, plan.size).map_err(|reason| PlanError::Drift { row, reason })?;
+        let inverse = after.carry_out_seen(&ops, plan.size, |applied| {
+            let inverse = applied.inverse();
+            scratch.clear();
+            encode_ops(&inverse, &mut scratch);
+            inverse.len()
+        });
+        let inverse = inverse.map_err(|reason| PlanError::Drift { row, reason })?;
+        check_size(reversal, inverse, scratch.len(), reason)?;
     }
     Ok((before, after))
+}
+
+/// Bytes of a rollback row besides operations, entity and reason: landing, head, body, names, salts and lengths.
+const REST: usize = Landing::MAX_BYTES + 1024;
+
+/// Whether the rollback row fits: it holds the stored rollback, and the inverse of that again.
+fn check_size<E>(
+    reversal: &Reversal,
+    inverse: usize,
+    inverse_bytes: usize,
+    reason: usize,
+) -> Result<(), PlanError<E>> {
+    let row = reversal.ops.len() + inverse_bytes + reversal.entity.len() + reason + REST;
+    let sizes = [
+        ("operations in its inverse", inverse, limits::OPS),
+        ("bytes in its inverse", inverse_bytes, limits::PART_BYTES),
+        ("bytes", row, limits::ROW_BYTES),
+    ];
+    match sizes.into_iter().find(|(_, size, limit)| size > limit) {
+        None => Ok(()),
+        Some((unit, size, limit)) => Err(PlanError::TooLarge { row: reversal.target, unit, size, limit }),
+    }
 }
 
 /// What the row's operations touch, unless they are withheld.
@@ -199,3 +251,6 @@ fn reversal<E>(row: &Row<'_>) -> Result<Reversal, PlanError<E>> {
         effects: effects.map_or(0, |effects| effects.len()),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use counterfoil_format::ops::Op;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_format::state::state_digest;
-use counterfoil_rules::apply::apply;
+use counterfoil_rules::apply::{Applied, apply};
 use counterfoil_rules::state::{Leaf, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -79,14 +79,26 @@ impl PastState {
 
     /// Carries out the operations of a row, or none of them when one fails.
     pub fn carry_out(&mut self, ops: &[Op<'_>], row: u64) -> Result<(), Reason> {
+        self.carry_out_seen(ops, row, |_| ())
+    }
+
+    /// The same, with a look at what they do.
+    pub(crate) fn carry_out_seen<T>(
+        &mut self,
+        ops: &[Op<'_>],
+        row: u64,
+        look: impl FnOnce(&Applied<'_>) -> T,
+    ) -> Result<T, Reason> {
         let Ok(result) = apply(self, ops, true);
-        for (key, leaf) in result?.into_changes() {
+        let applied = result?;
+        let seen = look(&applied);
+        for (key, leaf) in applied.into_changes() {
             match leaf {
                 Some(leaf) => drop(self.held.insert(key.into_owned(), Held { leaf, row })),
                 None => drop(self.held.remove(key.as_ref())),
             }
         }
-        Ok(())
+        Ok(seen)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Landing a plan as rollback rows.
 
 use crate::decision::random_id;
+use crate::exit::Refused;
 use crate::keys::NamedKey;
 use anyhow::Result;
 use counterfoil_format::body::{Body, RollbackOf};
@@ -8,7 +9,7 @@ use counterfoil_format::content::{Actors, Context, Subject};
 use counterfoil_format::limits::SUBMISSION_ROWS;
 use counterfoil_format::ops::decode_ops;
 use counterfoil_format::value::Value;
-use counterfoil_ledger::{Draft, DraftOp, Ledger, Receipt, SubmissionBuilder, now};
+use counterfoil_ledger::{Draft, DraftError, DraftOp, Ledger, Receipt, SubmissionBuilder, SubmitError, now};
 use counterfoil_replay::operation::Mark;
 use counterfoil_replay::plan::{Plan, Reversal};
 use std::collections::BTreeMap;
@@ -16,9 +17,23 @@ use std::collections::BTreeMap;
 /// Bytes after which a submission takes in no more rows.
 const SUBMISSION_BYTES: usize = 4 << 20;
 
+/// How to land a plan again.
+pub struct Again {
+    /// The command that plans it, without `--apply`.
+    pub command: String,
+    /// Whether that command goes on from where a landing was broken off.
+    pub goes_on: bool,
+}
+
 /// Lands a plan, up to 4096 rows a submission. Each submission lands whole, and after each the state is one that was.
-/// Rows of a plan of more than one share a mark.
-pub fn land(ledger: &Ledger, author: &NamedKey, reason: &str, plan: &Plan) -> Result<Vec<Receipt>> {
+/// Rows of a plan of more than one share a mark. An error says what landed before.
+pub fn land(
+    ledger: &Ledger,
+    author: &NamedKey,
+    reason: &str,
+    plan: &Plan,
+    again: &Again,
+) -> Result<Vec<Receipt>> {
     let data = match plan.reversals.len() {
         0 | 1 => Value::Map(BTreeMap::new()).encode()?,
         rows => Mark::new(random_id(now()).map_err(anyhow::Error::msg)?, rows as u64).data()?,
@@ -26,13 +41,60 @@ pub fn land(ledger: &Ledger, author: &NamedKey, reason: &str, plan: &Plan) -> Re
     let mut builder = SubmissionBuilder::new(&author.key)?;
     let mut receipts = Vec::with_capacity(plan.reversals.len());
     for (place, reversal) in plan.reversals.iter().enumerate() {
-        push(&mut builder, reversal, Context { reason, data: &data }, &author.name)?;
+        let pushed = push(&mut builder, reversal, Context { reason, data: &data }, &author.name);
+        pushed.map_err(|error| broken_off(plan, again, &receipts, named(Some(reversal), error)))?;
         let last = place + 1 == plan.reversals.len();
         if last || builder.len() == SUBMISSION_ROWS || builder.bytes() >= SUBMISSION_BYTES {
-            receipts.extend(ledger.submit(builder.sign(ledger.ledger_id())?)?);
+            let landed = ledger.submit(builder.sign(ledger.ledger_id())?);
+            let landed = landed
+                .map_err(|error| broken_off(plan, again, &receipts, refused(plan, &receipts, error)))?;
+            receipts.extend(landed);
         }
     }
     Ok(receipts)
+}
+
+/// An error about one intent of the submission behind these receipts, told by the row that should be taken back.
+fn refused(plan: &Plan, receipts: &[Receipt], error: SubmitError) -> anyhow::Error {
+    let target = |index: usize| plan.reversals.get(receipts.len() + index);
+    match error {
+        SubmitError::Refused { index, refusal } => named(target(index), refusal.into()),
+        SubmitError::Rollback { index, reason } => named(target(index), anyhow::Error::msg(reason)),
+        SubmitError::Format { index, error } => named(target(index), error.into()),
+        error => error.into(),
+    }
+}
+
+/// The error, with the row that could not be taken back named.
+fn named(reversal: Option<&Reversal>, error: anyhow::Error) -> anyhow::Error {
+    let why = match error.downcast_ref::<DraftError>() {
+        Some(DraftError::Format { error, .. }) => error.to_string(),
+        _ => format!("{error:#}"),
+    };
+    match reversal {
+        Some(reversal) => Refused::error(format!("row {} cannot be taken back: {why}", reversal.target)),
+        None => error,
+    }
+}
+
+/// The error, with what landed before it and how to go on.
+fn broken_off(plan: &Plan, again: &Again, receipts: &[Receipt], error: anyhow::Error) -> anyhow::Error {
+    let (Some(first), Some(last)) = (receipts.first(), receipts.last()) else {
+        return error.context("nothing landed");
+    };
+    let (done, all) = (receipts.len(), plan.reversals.len());
+    let head = plan.size.saturating_sub(1);
+    let go_on = match again.goes_on {
+        true => format!("; to go on with the rest: {} --apply", again.command),
+        false => String::new(),
+    };
+    error.context(format!(
+        "broken off: {done} of {all} rows are taken back, by rows {} to {}, and the other {} are not; to put the state \
+         back to what it was before: counterfoil restore --to {head} --apply{go_on}; what stopped it",
+        first.seq,
+        last.seq,
+        all - done
+    ))
 }
 
 fn push(
@@ -54,3 +116,6 @@ fn push(
     draft.context = Some(context);
     Ok(builder.push(&draft)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! Plans that do not land whole, and plans made in two ways.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
+use super::*;
+use crate::exit::{REFUSED, status_of};
+use crate::past::Past;
+use crate::place::Place;
+use counterfoil_format::Hash;
+use counterfoil_format::body::Role;
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::ops::Change;
+use counterfoil_format::part::PartTag;
+use counterfoil_format::row::Row;
+use counterfoil_ledger::ReadError;
+use counterfoil_replay::history::History;
+use counterfoil_replay::plan::{Dependant, PlanError, plan_restore, plan_rollback, preview};
+use counterfoil_replay::state::state_after;
+use counterfoil_rules::governance::Governance;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::ops::{ControlFlow, Range};
+use tempfile::TempDir;
+
+/// A ledger that has just begun, with its executor and operator.
+struct Begun {
+    _dir: TempDir,
+    ledger: Ledger,
+    executor: NamedKey,
+    operator: NamedKey,
+}
+
+impl Begun {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        crate::init::found(&crate::init::Args::new("example.com/shop"), dir.path()).unwrap();
+        let place = Place::find(Some(dir.path())).unwrap();
+        let ledger = place.ledger().unwrap();
+        let key = |role| place.keys().author(&ledger.governance(), None, role).unwrap();
+        Begun { executor: key(Role::Executor), operator: key(Role::Operator), ledger, _dir: dir }
+    }
+
+    /// Lands decisions, each with these operations.
+    fn decide(&self, rows: &[Vec<DraftOp<'_>>]) {
+        for rows in rows.chunks(SUBMISSION_ROWS) {
+            let mut builder = SubmissionBuilder::new(&self.executor.key).unwrap();
+            for ops in rows {
+                let mut draft = Draft::decision(random_id(now()).unwrap(), "DO", now());
+                draft.ops.clone_from(ops);
+                builder.push(&draft).unwrap();
+            }
+            self.ledger.submit(builder.sign(self.ledger.ledger_id()).unwrap()).unwrap();
+        }
+    }
+
+    fn past(&self) -> Past<'_> {
+        Past::of(self.ledger.log())
+    }
+
+    fn digest(&self) -> Hash {
+        state_after(&self.past(), self.past().size()).unwrap().digest()
+    }
+
+    fn land(&self, plan: &Plan) -> Result<Vec<Receipt>> {
+        let again = Again { command: "counterfoil restore --to 3".into(), goes_on: true };
+        land(&self.ledger, &self.operator, "a test", plan, &again)
+    }
+
+    fn restore_plan(&self, to: u64) -> Plan {
+        plan_restore(&self.past(), &self.ledger.governance(), to).unwrap()
+    }
+}
+
+#[test]
+fn a_landing_that_is_broken_off_says_what_landed_and_how_to_go_on() {
+    let begun = Begun::new();
+    begun.decide(&vec![vec![DraftOp::Add("n", 1)]; 4200]);
+    let (full, head) = (begun.digest(), begun.past().size() - 1);
+    let mut plan = begun.restore_plan(3);
+    // Of the second submission, the fifth row names a hash that no row has.
+    plan.reversals[SUBMISSION_ROWS + 4].target_hash = Hash::ZERO;
+    let target = plan.reversals[SUBMISSION_ROWS + 4].target;
+    let error = begun.land(&plan).unwrap_err();
+    assert_eq!(status_of(&error), REFUSED);
+    let said = format!("{error:#}");
+    let (first, last) = (head + 1, head + SUBMISSION_ROWS as u64);
+    for words in [
+        format!("4096 of 4200 rows are taken back, by rows {first} to {last}, and the other 104 are not"),
+        format!("row {target} cannot be taken back: row {target} has another hash"),
+        format!("counterfoil restore --to {head} --apply"),
+        "to go on with the rest: counterfoil restore --to 3 --apply".to_owned(),
+    ] {
+        assert!(said.contains(&words), "{words:?} is not in {said}");
+    }
+    assert!(!said.contains("intent "), "{said}");
+    assert_eq!(begun.past().size(), last + 1);
+    // Both ways that it names lead where it says.
+    begun.land(&begun.restore_plan(head)).unwrap();
+    assert_eq!(begun.digest(), full);
+    begun.land(&begun.restore_plan(3)).unwrap();
+    assert_eq!(begun.digest(), state_after(&begun.past(), 4).unwrap().digest());
+}
+
+#[test]
+fn a_landing_that_is_refused_at_once_says_that_nothing_landed() {
+    let begun = Begun::new();
+    begun.decide(&vec![vec![DraftOp::Add("n", 1)]; 3]);
+    let mut plan = begun.restore_plan(3);
+    plan.reversals[1].target_hash = Hash::ZERO;
+    let said = format!("{:#}", begun.land(&plan).unwrap_err());
+    assert!(said.starts_with("nothing landed: row 5 cannot be taken back: "), "{said}");
+    assert_eq!(begun.past().size(), 7);
+}
+
+/// The same rows, whose look-up by key finds so much that reading them all is less work.
+struct Scanned<'l>(Past<'l>);
+
+impl History for Scanned<'_> {
+    type Error = ReadError;
+
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn with_row<T>(&self, seq: u64, look: impl FnOnce(&Row<'_>) -> T) -> Result<T, ReadError> {
+        self.0.with_row(seq, look)
+    }
+
+    fn scan(
+        &self,
+        range: Range<u64>,
+        look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        self.0.scan(range, look)
+    }
+
+    fn rows_of_key(&self, _: &str) -> Result<Vec<u64>, ReadError> {
+        Ok(vec![u64::MAX; 10_000])
+    }
+}
+
+/// What builds on one row, told key by key and row by row.
+fn building_on(past: &Past<'_>, governance: &Governance, on: u64) -> Vec<Dependant> {
+    let adds = |seq: u64, key: &str| {
+        let look = |row: &Row<'_>| {
+            let ops = row.ops(PartTag::Ops).unwrap().unwrap_or_default();
+            let mut named = ops.iter().filter(|op| op.state_key() == key).peekable();
+            let applied = row.landing.outcome == Outcome::Applied && named.peek().is_some();
+            applied.then(|| named.all(|op| matches!(op.change, Change::Add(_))))
+        };
+        past.with_row(seq, look).unwrap()
+    };
+    let mut found = Vec::new();
+    for row in on + 1..past.size() {
+        let cancels = governance.target_of(row).is_some_and(|target| target > on);
+        if cancels || governance.undone_by(row).is_some() {
+            continue;
+        }
+        for key in KEYS {
+            if let (Some(first), Some(second)) = (adds(on, key), adds(row, key))
+                && !(first && second)
+            {
+                found.push(Dependant { on, row, key: key.to_owned() });
+            }
+        }
+    }
+    found
+}
+
+const KEYS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// Lands decisions and takes some rows back, at random.
+fn random_history(begun: &Begun, random: &mut StdRng) {
+    let below = |random: &mut StdRng, bound: usize| random.next_u64() as usize % bound;
+    let value = Value::Int(7);
+    for _ in 0..60 {
+        if below(random, 3) == 0 {
+            let row = below(random, begun.past().size() as usize) as u64;
+            let plan = plan_rollback(&begun.past(), &begun.ledger.governance(), &[row]);
+            if let Ok(plan) = plan {
+                begun.land(&plan).unwrap();
+            }
+            continue;
+        }
+        let ops = (0..=below(random, 3)).map(|_| {
+            let place = below(random, KEYS.len());
+            match below(random, 5) {
+                0 => DraftOp::Delete(KEYS[place]),
+                1 => DraftOp::Put(KEYS[place], &value),
+                2 => DraftOp::Put(KEYS[place % 3], &value),
+                _ => DraftOp::Add(KEYS[3 + place % 3], 1),
+            }
+        });
+        begun.decide(&[ops.collect()]);
+    }
+}
+
+#[test]
+fn plans_are_the_same_looked_up_or_read_in_order() {
+    let mut random = StdRng::seed_from_u64(7);
+    let (mut planned, mut built_on) = (0, 0);
+    for _ in 0..15 {
+        let begun = Begun::new();
+        random_history(&begun, &mut random);
+        let (past, scanned, governance) = (begun.past(), Scanned(begun.past()), begun.ledger.governance());
+        for row in 0..past.size() {
+            match (plan_rollback(&past, &governance, &[row]), plan_rollback(&scanned, &governance, &[row])) {
+                (Ok(plan), Ok(same)) => {
+                    assert_eq!(plan, same);
+                    assert_eq!(building_on(&past, &governance, row), [], "row {row}");
+                    assert_eq!(preview(&past, &plan, 0).unwrap(), preview(&scanned, &plan, 0).unwrap());
+                    planned += 1;
+                }
+                (Err(PlanError::Dependants(found)), Err(PlanError::Dependants(same))) => {
+                    assert_eq!(found, same);
+                    assert_eq!(found, building_on(&past, &governance, row));
+                    built_on += 1;
+                }
+                (Err(error), Err(same)) => assert_eq!(error.to_string(), same.to_string()),
+                other => panic!("row {row}: {other:?}"),
+            }
+            let (plan, same) =
+                (plan_restore(&past, &governance, row), plan_restore(&scanned, &governance, row));
+            let (plan, same) = (plan.unwrap(), same.unwrap());
+            assert_eq!(preview(&past, &plan, 0).unwrap(), preview(&scanned, &same, 0).unwrap());
+        }
+    }
+    assert!(planned > 20 && built_on > 20, "{planned} {built_on}");
+}
