@@ -106,12 +106,17 @@ impl<'a> Subject<'a> {
     /// Decodes and checks the part.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let subject: Self = decode("a subject", bytes)?;
-        named("an entity", subject.entity, limits::KEY_BYTES)?;
-        if let Some(moved) = &subject.lifecycle {
-            label("a stage", moved.from)?;
-            label("a stage", moved.to)?;
-        }
+        subject.check()?;
         Ok(subject)
+    }
+
+    /// Checks its bounds.
+    pub fn check(&self) -> Result<(), CodecError> {
+        named("an entity", self.entity, limits::KEY_BYTES)?;
+        match &self.lifecycle {
+            Some(moved) => label("a stage", moved.from).and(label("a stage", moved.to)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -119,13 +124,19 @@ impl<'a> Actors<'a> {
     /// Decodes and checks the part.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let actors: Self = decode("actors", bytes)?;
-        label("an actor's name", actors.planner)?;
-        label("an actor's name", actors.executor)?;
-        if let Some(judge) = &actors.judge {
+        actors.check()?;
+        Ok(actors)
+    }
+
+    /// Checks its bounds.
+    pub fn check(&self) -> Result<(), CodecError> {
+        label("an actor's name", self.planner)?;
+        label("an actor's name", self.executor)?;
+        if let Some(judge) = &self.judge {
             name("a judge's name", judge.by)?;
             within("a judge's score in parts per million", judge.score as usize, limits::PPM as usize)?;
         }
-        Ok(actors)
+        Ok(())
     }
 }
 
@@ -133,12 +144,26 @@ impl<'a> Evidence<'a> {
     /// Decodes and checks the part `evidence`.
     pub fn decode_all(bytes: &'a [u8]) -> Result<Vec<Self>, CodecError> {
         let evidence: Vec<Self> = decode("evidence", bytes)?;
+        Self::check_all(&evidence)?;
+        Ok(evidence)
+    }
+
+    /// Checks the bounds of the part.
+    pub fn check_all(evidence: &[Self]) -> Result<(), CodecError> {
         listed("evidence", evidence.len(), limits::ITEMS)?;
         evidence.iter().try_for_each(|item| match item {
             Evidence::Row(_) => Ok(()),
             Evidence::Document { uri, .. } => named("a URI", uri, limits::TEXT_BYTES),
-        })?;
-        Ok(evidence)
+        })
+    }
+
+    /// The latest row that is pointed to.
+    pub fn latest_row(evidence: &[Self]) -> Option<u64> {
+        let rows = evidence.iter().filter_map(|item| match item {
+            Evidence::Row(row) => Some(*row),
+            Evidence::Document { .. } => None,
+        });
+        rows.max()
     }
 }
 
@@ -146,13 +171,18 @@ impl<'a> Effect<'a> {
     /// Decodes and checks the part `effects`.
     pub fn decode_all(bytes: &'a [u8]) -> Result<Vec<Self>, CodecError> {
         let effects: Vec<Self> = decode("effects", bytes)?;
+        Self::check_all(&effects)?;
+        Ok(effects)
+    }
+
+    /// Checks the bounds of the part.
+    pub fn check_all(effects: &[Self]) -> Result<(), CodecError> {
         listed("effects", effects.len(), limits::ITEMS)?;
         effects.iter().try_for_each(|effect| {
             name("an adapter", effect.adapter)?;
             Value::check(effect.request)?;
             effect.undo.map_or(Ok(()), Value::check)
-        })?;
-        Ok(effects)
+        })
     }
 }
 
@@ -160,12 +190,18 @@ impl<'a> Context<'a> {
     /// Decodes and checks the part.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let context: Self = decode("a context", bytes)?;
-        within("a reason", context.reason.len(), limits::TEXT_BYTES)?;
-        Value::check(context.data)?;
-        if context.data.first() != Some(&crate::value::MAP) {
+        context.check()?;
+        Ok(context)
+    }
+
+    /// Checks its bounds.
+    pub fn check(&self) -> Result<(), CodecError> {
+        within("a reason", self.reason.len(), limits::TEXT_BYTES)?;
+        Value::check(self.data)?;
+        if self.data.first() != Some(&crate::value::MAP) {
             return Err(CodecError::Malformed("a map"));
         }
-        Ok(context)
+        Ok(())
     }
 }
 

@@ -98,9 +98,17 @@ impl<'a> Op<'a> {
 
     /// Checks bounds and the rules that need no state.
     pub fn check(&self) -> Result<(), CodecError> {
+        self.check_around_value()?;
+        match self.change {
+            Change::Put(Slot::Open { bytes, .. }) => Value::check(bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same but for the value of a put, when that has just been encoded.
+    pub fn check_around_value(&self) -> Result<(), CodecError> {
         named("a key", self.key, limits::KEY_BYTES)?;
         match self.change {
-            Change::Put(Slot::Open { bytes, .. }) => Value::check(bytes)?,
             Change::Add(0) => return Err(CodecError::Inconsistent("an add of 0 does nothing")),
             Change::Transition(stage) => {
                 let limit = limits::KEY_BYTES - LIFECYCLE_PREFIX.len();
@@ -116,6 +124,16 @@ impl<'a> Op<'a> {
             return Err(CodecError::Inconsistent("keys under lifecycle/ are changed by transitions alone"));
         }
         Ok(())
+    }
+
+    /// Appends the operation as it stands in a part.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        self.write(out, false);
+    }
+
+    /// Appends the operation as it stands in a skeleton.
+    pub fn encode_skeleton(&self, out: &mut Vec<u8>) {
+        self.write(out, true);
     }
 
     fn write(&self, out: &mut Vec<u8>, skeleton: bool) {
@@ -193,13 +211,13 @@ fn read_all(bytes: &[u8], skeleton: bool) -> Result<Vec<Op<'_>>, CodecError> {
 /// Encodes operations as they stand in a part.
 pub fn encode_ops(ops: &[Op<'_>], out: &mut Vec<u8>) {
     put_varint(ops.len() as u64, out);
-    ops.iter().for_each(|op| op.write(out, false));
+    ops.iter().for_each(|op| op.encode(out));
 }
 
 /// Encodes the skeleton that the part's commitment covers.
 pub fn encode_skeleton(ops: &[Op<'_>], out: &mut Vec<u8>) {
     put_varint(ops.len() as u64, out);
-    ops.iter().for_each(|op| op.write(out, true));
+    ops.iter().for_each(|op| op.encode_skeleton(out));
 }
 
 /// Appends the skeleton of a part's content, taking everything but the values from the bytes as they stand.
@@ -226,12 +244,6 @@ pub fn skeleton_of(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
     }
     out.extend_from_slice(bytes.get(copied..).unwrap_or_default());
     Ok(())
-}
-
-/// Checks a list of operations against the limits, as a writer does before it encodes them.
-pub fn check_ops(ops: &[Op<'_>]) -> Result<(), CodecError> {
-    listed("operations", ops.len(), limits::OPS)?;
-    ops.iter().try_for_each(Op::check)
 }
 
 #[cfg(test)]
@@ -292,6 +304,5 @@ mod tests {
     fn no_operations_are_no_part() {
         assert_eq!(decode_ops(&[0]).map(drop), Err(CodecError::Empty("operations")));
         assert_eq!(decode_skeleton(&[0]).map(drop), Err(CodecError::Empty("operations")));
-        assert_eq!(check_ops(&[]), Err(CodecError::Empty("operations")));
     }
 }

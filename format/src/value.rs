@@ -80,16 +80,17 @@ const LIST: u8 = 6;
 pub(crate) const MAP: u8 = 7;
 
 impl Value {
-    /// Encodes at the end of `out`. Fails on a decimal out of range and on what nests too deep.
+    /// Encodes at the end of `out`. Fails on a decimal out of range, on what nests too deep, and above the limit of size.
     pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        self.encode_at(1, out)
+        let before = out.len();
+        self.encode_at(1, out)?;
+        within("a value", out.len() - before, limits::VALUE_BYTES)
     }
 
-    /// The canonical encoding, checked against the limits.
+    /// The canonical encoding.
     pub fn encode(&self) -> Result<Vec<u8>, CodecError> {
         let mut out = Vec::new();
         self.encode_into(&mut out)?;
-        within("a value", out.len(), limits::VALUE_BYTES)?;
         Ok(out)
     }
 

@@ -3,27 +3,29 @@
 //! Deciding needs the state, so it is done by one thread at a time. Whatever can wait until the order of the rows is
 //! settled is left to [`crate::chain`].
 
-use crate::current::{Current, Staged};
-use crate::draft::{Intent, Submission, random_salt};
+use crate::current::{Change, Current};
+use crate::draft::random_salt;
 use crate::error::{ReadError, SubmitError};
 use crate::log::Log;
-use crate::lookup::{HashMap, key_hash};
+use crate::lookup::HashMap;
+
 use crate::room;
+use crate::submission::{Intent, Submission};
 use counterfoil_format::body::{Body, RollbackOf};
-use counterfoil_format::codec::{CodecError, Cursor, within};
-use counterfoil_format::content::{Effect, Evidence};
+use counterfoil_format::codec::{CodecError, within};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
-use counterfoil_format::intent::{IntentHead, IntentId, Kind, Micros};
+use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::limits;
-use counterfoil_format::ops::{Op, decode_ops, encode_ops, encode_skeleton};
-use counterfoil_format::part::{PartTag, Salt, Slot};
+use counterfoil_format::ops::{Op, encode_ops, encode_skeleton};
+use counterfoil_format::part::Salt;
 use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::apply::Applied;
 use counterfoil_rules::governance::{Governance, GovernanceError};
-use counterfoil_rules::land::{Proposal, check_evidence, land};
+use counterfoil_rules::land::{check_evidence, land};
 use counterfoil_rules::rollback::check_rollback;
 use rand::rngs::StdRng;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -72,16 +74,12 @@ pub(crate) struct Decided {
 
 /// What was decided of an intent: its landing, but for what follows from its place.
 pub(crate) struct Ruling {
-    pub id: IntentId,
-    pub special: bool,
     pub outcome: Outcome,
     pub reasons: Vec<Reason>,
     pub reversibility: Reversibility,
     pub policy_row: u64,
     pub switch_row: u64,
     pub rollback: Option<Rollback>,
-    /// The hashes of the keys that its ops name.
-    pub keys: Vec<u64>,
 }
 
 /// A rollback, by where it lies in [`Decided::rollbacks`].
@@ -91,9 +89,10 @@ pub(crate) struct Rollback {
     pub skeleton: Range<usize>,
 }
 
-/// What one submission adds, forgotten when one of its intents is refused.
-struct Addition<'c> {
-    state: Staged<'c>,
+/// What one submission adds, taken back when one of its intents is refused.
+struct Addition<'s> {
+    /// What stood in place of each change to the state, in the order they were made.
+    replaced: Vec<(Cow<'s, str>, Option<Change>)>,
     governance: Option<Governance>,
     rulings: Vec<Ruling>,
     rollbacks: Vec<u8>,
@@ -101,68 +100,13 @@ struct Addition<'c> {
     bytes: usize,
 }
 
-/// One intent of a submission, and the row it is to be.
-struct Candidate<'s> {
-    submission: &'s Submission,
-    intent: &'s Intent,
-    index: usize,
-    seq: u64,
-}
-
-/// The rows that were there before the batch.
-struct Before<'g> {
-    log: &'g Log,
-    underway: &'g VecDeque<(u64, HashMap<IntentId, u64>)>,
-}
-
-impl Before<'_> {
+impl Ground<'_> {
+    /// The row with an id, of those that were there before the batch.
     fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
         match self.underway.iter().find_map(|(_, ids)| ids.get(id)) {
             Some(row) => Ok(Some(*row)),
             None => self.log.find_id(id),
         }
-    }
-}
-
-/// The parts of an intent, taken apart.
-struct Parts<'s> {
-    head: IntentHead<'s>,
-    slots: [Option<Slot<'s>>; 7],
-}
-
-impl<'s> Parts<'s> {
-    fn of(head: &'s [u8], slots: &'s [u8]) -> Result<Self, CodecError> {
-        let head = IntentHead::decode(head)?;
-        let mut cursor = Cursor::new(slots);
-        let mut found = [None; 7];
-        for (slot, tag) in found.iter_mut().zip(PartTag::AUTHORED) {
-            if head.parts & tag.bit() != 0 {
-                *slot = Some(Slot::read(&mut cursor, "a part", limits::PART_BYTES)?);
-            }
-        }
-        cursor.finish()?;
-        Ok(Parts { head, slots: found })
-    }
-
-    fn content(&self, tag: PartTag) -> Option<&'s [u8]> {
-        self.slots.get(tag as usize).copied().flatten()?.bytes()
-    }
-
-    fn evidence(&self) -> Result<Vec<Evidence<'s>>, CodecError> {
-        Ok(self.content(PartTag::Evidence).map(Evidence::decode_all).transpose()?.unwrap_or_default())
-    }
-
-    fn proposal(&self) -> Result<Proposal<'s>, CodecError> {
-        let ops = self.content(PartTag::Ops).map(decode_ops).transpose()?;
-        let effects = self.content(PartTag::Effects).map(Effect::decode_all).transpose()?;
-        let body =
-            self.content(PartTag::Body).map(|bytes| Body::decode(self.head.kind, bytes)).transpose()?;
-        Ok(Proposal {
-            head: self.head,
-            ops: ops.unwrap_or_default(),
-            effects: effects.unwrap_or_default(),
-            body,
-        })
     }
 }
 
@@ -174,17 +118,14 @@ impl Batch {
     }
 
     /// Row 0, which nothing can be asked about.
-    pub fn genesis(submission: Submission, id: IntentId, landed_at: Micros) -> Self {
+    pub fn genesis(submission: Submission, landed_at: Micros) -> Self {
         let ruling = Ruling {
-            id,
-            special: true,
             outcome: Outcome::Applied,
             reasons: Vec::new(),
             reversibility: Reversibility::Exact,
             policy_row: 0,
             switch_row: 0,
             rollback: None,
-            keys: Vec::new(),
         };
         let batch = Self::behind(End { size: 0, landed_at });
         let rulings = vec![ruling];
@@ -215,17 +156,11 @@ impl Batch {
         submission: Submission,
         now: Micros,
     ) -> Option<Submission> {
-        let here = ground.log.ledger_id();
-        if submission.ledger_id() != here {
-            let signed = submission.ledger_id();
-            self.decided.push(Err(SubmitError::OtherLedger { signed, here }));
-            return None;
-        }
-        if self.rows + submission.len() > limits::GROUP_ROWS {
+        if self.rows + submission.intents().len() > limits::GROUP_ROWS {
             return Some(submission);
         }
         let landed_at = now.max(self.end.landed_at);
-        match self.decide(ground, &submission) {
+        match self.decide(ground, submission.intents()) {
             Ok((bytes, rulings, rollbacks)) => {
                 self.rows += rulings.len();
                 self.bytes += bytes;
@@ -251,102 +186,89 @@ impl Batch {
     fn decide(
         &mut self,
         ground: &mut Ground<'_>,
-        submission: &Submission,
+        intents: &[Intent<'_>],
     ) -> Result<(usize, Vec<Ruling>, Vec<u8>), SubmitError> {
         let mut addition = Addition {
-            state: Staged { under: ground.current, changes: HashMap::default() },
+            replaced: Vec::with_capacity(intents.len()),
             governance: None,
-            rulings: Vec::with_capacity(submission.len()),
+            rulings: Vec::with_capacity(intents.len()),
             rollbacks: Vec::new(),
             bytes: SignedSubmission::BYTES,
         };
-        let before = Before { log: ground.log, underway: ground.underway };
-        let mut decided = Ok(());
-        for (index, intent) in submission.intents().iter().enumerate() {
-            let candidate = Candidate { submission, intent, index, seq: self.end.size + index as u64 };
-            decided = self.add(&before, ground.governance, ground.random, &mut addition, &candidate);
-            if decided.is_err() {
-                break;
-            }
-        }
+        let decided =
+            (0..).zip(intents).try_for_each(|(index, intent)| self.add(ground, &mut addition, index, intent));
         if let Err(error) = decided {
-            for ruling in &addition.rulings {
-                self.ids.remove(&ruling.id);
+            for intent in intents.iter().take(addition.rulings.len()) {
+                self.ids.remove(&intent.proposal.head.id);
+            }
+            for (key, change) in addition.replaced.into_iter().rev() {
+                ground.current.put_back(&key, change);
             }
             return Err(error);
         }
-        let Addition { state: Staged { changes, .. }, governance, rulings, rollbacks, bytes } = addition;
-        for (key, (leaf, row)) in changes {
-            ground.current.set(&key, leaf, row);
-        }
-        if let Some(governance) = governance {
+        if let Some(governance) = addition.governance {
             *ground.governance = governance;
         }
-        Ok((bytes, rulings, rollbacks))
+        Ok((addition.bytes, addition.rulings, addition.rollbacks))
     }
 
-    fn add(
+    fn add<'s>(
         &mut self,
-        before: &Before<'_>,
-        governance: &Governance,
-        random: &mut StdRng,
-        addition: &mut Addition<'_>,
-        candidate: &Candidate<'_>,
+        ground: &mut Ground<'_>,
+        addition: &mut Addition<'s>,
+        index: usize,
+        intent: &Intent<'s>,
     ) -> Result<(), SubmitError> {
-        let Candidate { submission, intent, index, seq } = *candidate;
+        let proposal = &intent.proposal;
+        let (id, seq) = (proposal.head.id, self.end.size + index as u64);
         let format = |error| SubmitError::Format { index, error };
-        let (head, slots) = (submission.head(intent), submission.slots(intent));
-        let parts = Parts::of(head, slots).map_err(format)?;
-        let proposal = parts.proposal().map_err(format)?;
-        let id = proposal.head.id;
-        let governing = addition.governance.as_ref().unwrap_or(governance);
+        let governing = addition.governance.as_ref().unwrap_or(ground.governance);
         let landed_as = match self.ids.get(&id) {
             Some(row) => Some(*row),
-            None => before.find_id(&id)?,
+            None => ground.find_id(&id)?,
         };
-        let evidence = parts.evidence().map_err(format)?;
-        check_evidence(&evidence, seq).map_err(|refusal| SubmitError::Refused { index, refusal })?;
-        let verdict = land(&addition.state, governing, &proposal, seq, landed_as)
+        check_evidence(intent.latest_evidence, seq)
+            .map_err(|refusal| SubmitError::Refused { index, refusal })?;
+        let verdict = land(&*ground.current, governing, proposal, seq, landed_as)
             .map_err(|error| SubmitError::Read(ReadError::Index(error)))?
             .map_err(|refusal| SubmitError::Refused { index, refusal })?;
         if let Some(Body::Rollback(rollback)) = &proposal.body {
-            check_target(before.log, rollback, &proposal.ops, index)?;
+            check_target(ground.log, rollback, &proposal.ops, index)?;
         }
         let (policy_row, switch_row) = (governing.policy_row, governing.switch_row);
-        let rollback = encode_rollback(verdict.applied.as_ref(), random, &mut addition.rollbacks);
+        let rollback = encode_rollback(verdict.applied.as_ref(), ground.random, &mut addition.rollbacks);
         let rollback = rollback.map_err(format)?;
         let content = rollback.as_ref().map(|rollback| rollback.content.len());
-        let size = room::row(head.len() + slots.len(), content).map_err(format)?;
+        let size = room::row(intent.bytes(), content).map_err(format)?;
         within("a group's body", self.bytes + addition.bytes + size, limits::GROUP_BYTES).map_err(format)?;
         addition.bytes += size;
         if let Some(applied) = &verdict.applied {
-            room::of_rollback(applied, slots.len(), content.unwrap_or_default()).map_err(format)?;
+            room::of_rollback(applied, intent.bytes(), content.unwrap_or_default()).map_err(format)?;
         }
 
         if verdict.outcome == Outcome::Applied
             && let Some(body) = &proposal.body
         {
-            let governing = addition.governance.get_or_insert_with(|| governance.clone());
+            let governing = addition.governance.get_or_insert_with(|| ground.governance.clone());
             let refused = |error: GovernanceError| SubmitError::Refused { index, refusal: error.into() };
             governing.take_in(body, seq).map_err(refused)?;
         }
         if verdict.outcome == Outcome::Applied
             && let Some(applied) = verdict.applied
         {
-            let changes = applied.into_changes().map(|(key, leaf)| (key.into_owned(), (leaf, seq)));
-            addition.state.changes.extend(changes);
+            for (key, leaf) in applied.into_changes() {
+                let replaced = ground.current.set(&key, leaf, seq);
+                addition.replaced.push((key, replaced));
+            }
         }
         self.ids.insert(id, seq);
         addition.rulings.push(Ruling {
-            id,
-            special: proposal.head.kind != Kind::Decision,
             outcome: verdict.outcome,
             reasons: verdict.reasons,
             reversibility: verdict.reversibility,
             policy_row,
             switch_row,
             rollback,
-            keys: proposal.ops.iter().map(|op| key_hash(&op.state_key())).collect(),
         });
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::secret::Signer;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::{CodecError, encode_into};
 use counterfoil_format::group::{GroupBuilder, Seal};
-use counterfoil_format::intent::Micros;
+use counterfoil_format::intent::{Kind, Micros};
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::checkpoint_text;
@@ -121,16 +121,15 @@ impl Chain {
             encode_into(&landing, &mut self.landing)?;
             self.row_hash = row_hash(&self.row_hash, &self.landing, &intent.hash);
             let slot = rollback.map(|(slot, _)| slot);
-            let write =
-                |out: &mut Vec<u8>| submission.write_row(intent, &self.landing, slot, &self.row_hash, out);
+            let write = |out: &mut Vec<u8>| intent.write_row(&self.landing, slot, &self.row_hash, out);
             let offset = builder.push_row(write)? as u64;
             self.tree.push(row_leaf(&self.row_hash));
-            let (id, special, keys) = (ruling.id, ruling.special, ruling.keys);
-            entries.push(Entry { offset, id, special, keys });
+            let (head, keys) = (&intent.proposal.head, intent.keys.clone());
+            entries.push(Entry { offset, id: head.id, special: head.kind != Kind::Decision, keys });
             let Landing { seq, outcome, reasons, .. } = landing;
             receipts.push(Receipt { seq, row_hash: self.row_hash, outcome, reasons, landed_at });
         }
-        builder.push_submission(submission.signed());
+        builder.push_submission(submission.signed);
         Ok(receipts)
     }
 }

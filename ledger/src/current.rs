@@ -22,7 +22,7 @@ const FULL: usize = 262_144;
 const LAG: Duration = Duration::from_secs(5);
 
 /// A key's change: what it holds now, and the row that changed it.
-type Change = (Option<Leaf>, u64);
+pub(crate) type Change = (Option<Leaf>, u64);
 type Changes = HashMap<String, Change>;
 
 struct Job {
@@ -95,11 +95,19 @@ impl Current {
         self.index.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes in what a row changed.
-    pub fn set(&mut self, key: &str, leaf: Option<Leaf>, row: u64) {
+    /// Takes in what a row changed. Yields what stood in its place, for [`Current::put_back`].
+    pub fn set(&mut self, key: &str, leaf: Option<Leaf>, row: u64) -> Option<Change> {
         match self.fresh.get_mut(key) {
-            Some(place) => *place = (leaf, row),
-            None => drop(self.fresh.insert(key.to_owned(), (leaf, row))),
+            Some(place) => Some(std::mem::replace(place, (leaf, row))),
+            None => self.fresh.insert(key.to_owned(), (leaf, row)),
+        }
+    }
+
+    /// Takes back the newest change of a key.
+    pub fn put_back(&mut self, key: &str, replaced: Option<Change>) {
+        match replaced {
+            Some(change) => drop(self.set(key, change.0, change.1)),
+            None => drop(self.fresh.remove(key)),
         }
     }
 
@@ -196,22 +204,5 @@ impl State for Current {
 
     fn leaf(&self, key: &str) -> Result<Option<Leaf>, String> {
         Ok(self.held(key)?.map(|held| held.leaf))
-    }
-}
-
-/// A state with the changes of rows that may yet be taken back.
-pub(crate) struct Staged<'s> {
-    pub under: &'s Current,
-    pub changes: Changes,
-}
-
-impl State for Staged<'_> {
-    type Error = String;
-
-    fn leaf(&self, key: &str) -> Result<Option<Leaf>, String> {
-        match self.changes.get(key) {
-            Some((leaf, _)) => Ok(leaf.clone()),
-            None => self.under.leaf(key),
-        }
     }
 }

@@ -204,7 +204,7 @@ impl Follower {
 
     fn take_in(&mut self, inner: &RwLock<Inner>, groups: impl Iterator<Item = ScannedGroup>) {
         for ScannedGroup { at, entries, next, .. } in groups {
-            write(inner).publish(at.offset, next.offset, entries, next.head());
+            write(inner).publish(at.offset, next.offset, &entries, next.head());
             self.at = next;
         }
     }

@@ -4,8 +4,9 @@
 //! founded again, or a ledger. The names of the directories become durable when it is opened.
 
 use crate::batch::Batch;
+use crate::builder::{SubmissionBuilder, random};
 use crate::chain::Chain;
-use crate::draft::{Draft, DraftError, SubmissionBuilder, random, random_salt};
+use crate::draft::{Draft, DraftError, random_salt};
 use crate::error::{CreateError, FileError};
 use crate::layout::Layout;
 use crate::secret::Signer;
@@ -39,7 +40,7 @@ pub(crate) fn found(
     let mut builder = SubmissionBuilder::with_random(owner, random);
     builder.push(&Draft::with_body(id, Body::Genesis(genesis), now))?;
     let ledger_id = builder.only_hash().unwrap_or_default();
-    let batch = Batch::genesis(builder.sign(ledger_id)?, id, now);
+    let batch = Batch::genesis(builder.sign(ledger_id)?, now);
     let header = SegmentHeader { first_seq: 0, salt, ledger_id, previous: Hash::ZERO };
     let mut segment = header.encode().to_vec();
     let mut chain = Chain::behind(origin, Hash::ZERO, CompactRange::starting_at(0), seal_key);

@@ -1,7 +1,7 @@
 //! The ledger: one writer's handle on a directory.
 
+use crate::builder::random;
 use crate::chain::{Chain, Receipt};
-use crate::draft::{Submission, random};
 use crate::error::{CreateError, FileError, OpenError, ReadError, SubmitError};
 use crate::founding::found;
 use crate::index::Held;
@@ -14,6 +14,7 @@ use crate::queue::Queue;
 use crate::rebuild::{Opened, open_current};
 use crate::secret::Signer;
 use crate::storage::Lock;
+use crate::submission::Submission;
 use crate::writer::Writer;
 use counterfoil_format::Hash;
 use counterfoil_format::body::PolicyBody;
@@ -118,6 +119,10 @@ impl Ledger {
     /// Lands a submission, whole or not at all. Returns when its rows are durable. Callers of several threads share
     /// one sync.
     pub fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
+        let (signed, here) = (submission.ledger_id(), self.ledger_id());
+        if signed != here {
+            return Err(SubmitError::OtherLedger { signed, here });
+        }
         self.queue.submit(submission, &self.commit)
     }
 

@@ -53,6 +53,7 @@
 
 mod backup;
 mod batch;
+mod builder;
 mod chain;
 mod current;
 mod draft;
@@ -78,13 +79,15 @@ mod secret;
 mod segment;
 mod side;
 pub mod storage;
+mod submission;
 mod sync;
 mod tiles;
 mod writer;
 
 pub use backup::{BackupReport, Linking};
+pub use builder::SubmissionBuilder;
 pub use chain::Receipt;
-pub use draft::{Draft, DraftError, DraftOp, Submission, SubmissionBuilder};
+pub use draft::{Draft, DraftError, DraftOp};
 pub use error::{BackupError, CreateError, Damage, FileError, OpenError, ReadError, SubmitError};
 pub use index::{Held, InMemory, IndexSource, Sled, StateIndex, Watermark};
 pub use layout::Layout;
@@ -94,4 +97,5 @@ pub use platform::{Clock, Platform, SystemClock, now};
 pub use reindex::{Reindexed, Rewritten, reindex, reindex_on};
 pub use secret::{SecretError, SecretKey, Signer};
 pub use segment::StoredRow;
+pub use submission::Submission;
 pub use tiles::{ProveError, Tiles};

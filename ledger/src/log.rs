@@ -7,7 +7,7 @@ use crate::error::{OpenError, ReadError};
 use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::load::Loaded;
-use crate::lookup::{Entry, GroupAt};
+use crate::lookup::{Entry, GroupAt, Lookups};
 use crate::platform::Platform;
 use crate::segment::{GroupPlace, Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
@@ -300,7 +300,7 @@ impl Log {
     }
 
     /// Lets readers see a group that has become durable.
-    pub(crate) fn publish(&self, offset: u64, end: u64, entries: Vec<Entry>, head: Head) {
+    pub(crate) fn publish(&self, offset: u64, end: u64, entries: &[Entry], head: Head) {
         self.write().publish(offset, end, entries, head);
     }
 
@@ -317,12 +317,12 @@ impl Log {
 
 impl Inner {
     /// Takes in a group of the active segment.
-    pub fn publish(&mut self, offset: u64, end: u64, entries: Vec<Entry>, head: Head) {
+    pub fn publish(&mut self, offset: u64, end: u64, entries: &[Entry], head: Head) {
         let active = &mut self.active;
         if let Look::Memory(lookups) = &mut active.look {
             let first_seq = active.end_seq;
             lookups.groups.push(GroupAt { first_seq, offset });
-            entries.into_iter().for_each(|entry| lookups.push(entry));
+            entries.iter().for_each(|entry| lookups.push(entry));
         }
         active.end = end;
         active.end_seq = head.size;
@@ -332,6 +332,9 @@ impl Inner {
     /// Closes the active segment, and goes on with the next one.
     pub fn roll(&mut self, side: Option<SideFile>, next: Segment) {
         let mut closed = std::mem::replace(&mut self.active, next);
+        if let (Look::Memory(full), Look::Memory(empty)) = (&closed.look, &mut self.active.look) {
+            *empty = Lookups::sized_like(full);
+        }
         if let Some(side) = side {
             closed.look = Look::Side(side);
         }

@@ -3,12 +3,20 @@
 
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::intent::{IntentId, Kind};
+use counterfoil_format::ops::Op;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry::{Occupied, Vacant};
+use smallvec::SmallVec;
+use std::hash::BuildHasher;
 
 /// A map with a hash that is quick and seeded at random, so that chosen keys cannot be made to collide.
 pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+
+/// Hashes of the keys that a row's operations name. Most rows name few.
+pub(crate) type KeyHashes = SmallVec<[u64; 2]>;
 
 /// Where a group begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +34,26 @@ pub(crate) struct Lookups {
     pub groups: Vec<GroupAt>,
     /// Where each row record begins in the segment; its length stands in the four bytes before.
     pub rows: Vec<u64>,
-    /// Rows by id.
-    pub ids: HashMap<IntentId, u32>,
-    /// Rows by the hash of a key that their ops name.
-    pub keys: HashMap<u64, Vec<u32>>,
     /// Rows that are no decisions.
     pub special: Vec<u32>,
+    /// The id of each row.
+    ids: Vec<IntentId>,
+    /// Rows by id.
+    by_id: HashTable<u32>,
+    /// Each naming of a key, in the order of rows.
+    namings: Vec<Naming>,
+    /// The latest naming of each key, by its place in `namings`.
+    latest: HashTable<u32>,
+    random: RandomState,
+}
+
+/// A row whose operations name a key.
+#[derive(Debug, Clone, Copy)]
+struct Naming {
+    key: u64,
+    row: u32,
+    /// The place of the naming of the same key before this one; its own when there is none.
+    before: u32,
 }
 
 /// What the look-ups keep of one row, gathered before the row is durable.
@@ -44,34 +66,114 @@ pub(crate) struct Entry {
     /// Whether the row is no decision.
     pub special: bool,
     /// The hashes of the keys that its ops name.
-    pub keys: Vec<u64>,
+    pub keys: KeyHashes,
 }
 
 impl Entry {
     /// The entry of a stored row.
     pub fn of(row: &Row<'_>, offset: u64) -> Result<Self, CodecError> {
         let ops = row.ops(PartTag::Ops)?.unwrap_or_default();
-        let keys = ops.iter().map(|op| key_hash(&op.state_key())).collect();
+        let keys = key_hashes(&ops);
         Ok(Entry { offset, id: row.head.id, special: row.head.kind != Kind::Decision, keys })
     }
 }
 
 impl Lookups {
-    /// Takes in the next row.
-    pub fn push(&mut self, entry: Entry) {
-        let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        self.rows.push(entry.offset);
-        self.ids.insert(entry.id, place);
-        if entry.special {
-            self.special.push(place);
-        }
-        for key in entry.keys {
-            let rows = self.keys.entry(key).or_default();
-            if rows.last() != Some(&place) {
-                rows.push(place);
-            }
-        }
+    /// Empty look-ups, with as much room as others have needed.
+    pub fn sized_like(other: &Self) -> Self {
+        let mut lookups = Self::default();
+        lookups.rows.reserve(other.rows.len());
+        lookups.ids.reserve(other.ids.len());
+        lookups.namings.reserve(other.namings.len());
+        lookups.by_id = HashTable::with_capacity(other.by_id.len());
+        lookups.latest = HashTable::with_capacity(other.latest.len());
+        lookups
     }
+
+    /// Takes in the next row.
+    pub fn push(&mut self, entry: &Entry) {
+        let row = place(self.rows.len());
+        self.rows.push(entry.offset);
+        self.push_id(entry.id);
+        if entry.special {
+            self.special.push(row);
+        }
+        entry.keys.iter().for_each(|key| self.push_key(*key, row));
+    }
+
+    /// Takes in the id of the next row.
+    pub fn push_id(&mut self, id: IntentId) {
+        let row = place(self.ids.len());
+        self.ids.push(id);
+        let Lookups { ids, by_id, random, .. } = self;
+        let hash = |row: &u32| random.hash_one(at(ids, *row));
+        by_id.insert_unique(random.hash_one(Some(&id)), row, hash);
+    }
+
+    /// Takes in a key that a row names. The rows of a key must come in order.
+    pub fn push_key(&mut self, key: u64, row: u32) {
+        let new = place(self.namings.len());
+        let Lookups { namings, latest, random, .. } = self;
+        let key_at = |place: &u32| at(namings, *place).map(|naming| naming.key);
+        let found = latest.entry(
+            random.hash_one(Some(key)),
+            |place| key_at(place) == Some(key),
+            |place| random.hash_one(key_at(place)),
+        );
+        let before = match found {
+            Occupied(mut found) => {
+                if at(namings, *found.get()).is_some_and(|naming| naming.row == row) {
+                    return;
+                }
+                std::mem::replace(found.get_mut(), new)
+            }
+            Vacant(free) => *free.insert(new).get(),
+        };
+        self.namings.push(Naming { key, row, before });
+    }
+
+    /// The row with an id.
+    pub fn row_of(&self, id: &IntentId) -> Option<u32> {
+        let same = |row: &u32| at(&self.ids, *row) == Some(id);
+        self.by_id.find(self.random.hash_one(Some(id)), same).copied()
+    }
+
+    /// The rows that name a key with this hash, ascending.
+    pub fn rows_of(&self, key: u64) -> Vec<u32> {
+        let same = |place: &u32| at(&self.namings, *place).is_some_and(|naming| naming.key == key);
+        let mut next = self.latest.find(self.random.hash_one(Some(key)), same).copied();
+        let mut rows = Vec::new();
+        while let Some(place) = next {
+            let naming = at(&self.namings, place);
+            rows.extend(naming.map(|naming| naming.row));
+            next = naming.map(|naming| naming.before).filter(|before| *before != place);
+        }
+        rows.reverse();
+        rows
+    }
+
+    /// Ids and their rows, in the order of rows.
+    pub fn ids(&self) -> impl Iterator<Item = (IntentId, u32)> {
+        self.ids.iter().copied().zip(0..)
+    }
+
+    /// Hashes of keys and the rows that name them, in the order of rows.
+    pub fn keys(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.namings.iter().map(|naming| (naming.key, naming.row))
+    }
+}
+
+fn place(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn at<T>(items: &[T], place: u32) -> Option<&T> {
+    items.get(place as usize)
+}
+
+/// The hashes of the keys that operations name.
+pub(crate) fn key_hashes(ops: &[Op<'_>]) -> KeyHashes {
+    ops.iter().map(|op| key_hash(&op.state_key())).collect()
 }
 
 /// The hash by which keys are looked up (FNV-1a with a final mix). Rows found are read and compared, so a collision

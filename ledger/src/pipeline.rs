@@ -7,7 +7,7 @@
 use crate::batch::{Batch, End, Ground};
 use crate::chain::Chain;
 use crate::current::Current;
-use crate::draft::{Submission, random_salt};
+use crate::draft::random_salt;
 use crate::error::{FileError, ReadError};
 use crate::index::{Held, Watermark};
 use crate::log::Log;
@@ -15,6 +15,7 @@ use crate::lookup::HashMap;
 use crate::platform::Clock;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
+use crate::submission::Submission;
 use crate::tiles::Tiles;
 use crate::writer::{Rotation, Writer};
 use counterfoil_format::intent::IntentId;

@@ -6,8 +6,8 @@
 //! nothing else; when a caller dies while it leads, the ledger accepts nothing more.
 
 use crate::chain::Receipt;
-use crate::draft::Submission;
 use crate::error::SubmitError;
+use crate::submission::Submission;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::collections::{HashMap, VecDeque};
 

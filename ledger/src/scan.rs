@@ -93,7 +93,7 @@ pub(crate) fn scan_segment<R: ReadAt + ?Sized>(
             Ok(group) => {
                 scanned.position = group.next;
                 scanned.lookups.groups.push(group.at);
-                group.entries.into_iter().for_each(|entry| scanned.lookups.push(entry));
+                group.entries.iter().for_each(|entry| scanned.lookups.push(entry));
             }
             Err(FrameError::Io(error)) => return Err(error.into()),
             Err(error) => {
@@ -120,7 +120,7 @@ pub(crate) fn read_lookups<R: ReadAt + ?Sized>(
             let group = GroupHeader::read(source, offset, size, &header.salt)?;
             group.read_body(source, offset, &header.salt, &mut body)?;
             for (at, bytes) in GroupBody::parse(&group, &body)?.rows() {
-                lookups.push(Entry::of(&Row::parse(bytes)?, offset + (GROUP_HEADER_BYTES + at) as u64)?);
+                lookups.push(&Entry::of(&Row::parse(bytes)?, offset + (GROUP_HEADER_BYTES + at) as u64)?);
             }
             lookups.groups.push(GroupAt { first_seq: group.first_seq, offset });
             Ok(group.group_bytes())

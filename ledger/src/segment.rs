@@ -111,7 +111,7 @@ impl Segment {
     /// The row with an id.
     pub fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
         let in_memory =
-            |lookups: &Lookups| lookups.ids.get(id).map(|row| self.header.first_seq + u64::from(*row));
+            |lookups: &Lookups| lookups.row_of(id).map(|row| self.header.first_seq + u64::from(row));
         self.look_up(in_memory, |side| side.find_id(id))
     }
 
@@ -119,8 +119,7 @@ impl Segment {
     pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
         let hash = key_hash(key);
         let in_memory = |lookups: &Lookups| {
-            let rows = lookups.keys.get(&hash).map(Vec::as_slice).unwrap_or_default();
-            rows.iter().map(|row| self.header.first_seq + u64::from(*row)).collect()
+            lookups.rows_of(hash).into_iter().map(|row| self.header.first_seq + u64::from(row)).collect()
         };
         self.look_up(in_memory, |side| side.find_key(hash))
     }

@@ -28,12 +28,15 @@ use counterfoil_format::frame::SegmentHeader;
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::merkle::CompactRange;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"cfoilidx";
 const VERSION: u32 = 1;
-const FIXED: usize = 8 + 4 + 4 + 3 * 8 + 16 + 32 + 8 + 5 * 8;
+const FIXED: usize = CRC_END + 3 * 8 + 16 + 32 + 8 + 5 * 8;
+/// Where the checksum ends, and what it covers begins.
+const CRC_END: usize = 8 + 4 + 4;
 const PROBES: u64 = 7;
 const BITS_PER_ROW: usize = 10;
 /// Bytes that are read and checked at once when something is looked up.
@@ -64,6 +67,8 @@ pub(crate) struct SideFile {
     pub end: SegmentEnd,
     groups: Vec<GroupAt>,
     special: Vec<u32>,
+    /// The least and the greatest id.
+    ids: RangeInclusive<IntentId>,
     filter: Vec<u64>,
     rows_at: u64,
     ids_at: u64,
@@ -76,14 +81,18 @@ pub(crate) struct SideFile {
 
 /// The bytes of the side file for a segment.
 pub(crate) fn encode(header: &SegmentHeader, lookups: &Lookups, end: &SegmentEnd) -> Vec<u8> {
-    let mut ids: Vec<_> = lookups.ids.iter().map(|(id, row)| (*id, *row)).collect();
+    let mut ids: Vec<_> = lookups.ids().collect();
     ids.sort_unstable();
-    let mut keys: Vec<_> =
-        lookups.keys.iter().flat_map(|(key, rows)| rows.iter().map(|row| (*key, *row))).collect();
+    let mut keys: Vec<_> = lookups.keys().collect();
     keys.sort_unstable();
     let filter = build_filter(ids.iter().map(|(id, _)| id), lookups.rows.len());
 
-    let mut out = Vec::new();
+    let hashes = end.tree.hashes();
+    let fixed = FIXED + hashes.len() * 32 + lookups.groups.len() * 16 + lookups.special.len() * 4;
+    let mut out = Vec::with_capacity(fixed + ids.len() * (8 + 20) + keys.len() * 12 + filter.len() * 8);
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
     let mut number = |number: u64| out.extend_from_slice(&number.to_le_bytes());
     number(header.first_seq);
     number(end.rows);
@@ -91,7 +100,6 @@ pub(crate) fn encode(header: &SegmentHeader, lookups: &Lookups, end: &SegmentEnd
     out.extend_from_slice(&header.salt);
     out.extend_from_slice(&end.last_hash.0);
     out.extend_from_slice(&end.last_landed.to_le_bytes());
-    let hashes = end.tree.hashes();
     for count in [hashes.len(), lookups.groups.len(), keys.len(), lookups.special.len(), filter.len()] {
         out.extend_from_slice(&(count as u64).to_le_bytes());
     }
@@ -112,12 +120,11 @@ pub(crate) fn encode(header: &SegmentHeader, lookups: &Lookups, end: &SegmentEnd
     lookups.special.iter().for_each(|row| out.extend_from_slice(&row.to_le_bytes()));
     filter.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
 
-    let mut file = Vec::with_capacity(out.len() + 16);
-    file.extend_from_slice(MAGIC);
-    file.extend_from_slice(&VERSION.to_le_bytes());
-    file.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
-    file.extend_from_slice(&out);
-    file
+    let (head, body) = out.split_at_mut(CRC_END);
+    if let Some(crc) = head.last_chunk_mut() {
+        *crc = crc32c::crc32c(body).to_le_bytes();
+    }
+    out
 }
 
 fn probes(id: &IntentId, words: usize) -> impl Iterator<Item = (usize, u64)> {
@@ -195,8 +202,15 @@ impl SideFile {
         let rows_at = (FIXED + hashes.len() * 32 + groups.len() * 16) as u64;
         let ids_at = rows_at.saturating_add(rows.saturating_mul(8));
         let keys_at = ids_at.saturating_add(rows.saturating_mul(20));
-        let skipped = keys_at.saturating_add(wide(keys, 12)) - rows_at;
-        cursor.take(usize::try_from(skipped).map_err(|_| CodecError::Truncated)?)?;
+        let mut take = |bytes: u64| cursor.take(usize::try_from(bytes).map_err(|_| CodecError::Truncated)?);
+        take(ids_at - rows_at)?;
+        let (ids, _) = take(keys_at - ids_at)?.as_chunks::<20>();
+        take(wide(keys, 12))?;
+        let id = |entry: &[u8; 20]| entry.first_chunk().map(|id| IntentId(*id));
+        let ids = match (ids.first().and_then(id), ids.last().and_then(id)) {
+            (Some(least), Some(greatest)) => least..=greatest,
+            _ => IntentId([1; 16])..=IntentId([0; 16]),
+        };
         let special: Vec<u32> = (0..special).map(|_| cursor.u32()).collect::<Result<_, _>>()?;
         let filter: Vec<u64> = (0..filter).map(|_| cursor.u64()).collect::<Result<_, _>>()?;
         if !cursor.rest().is_empty() {
@@ -206,6 +220,7 @@ impl SideFile {
             .ok_or(CodecError::Malformed("a compact range"))?;
         let end = SegmentEnd { rows, bytes: segment_bytes, last_hash, last_landed, tree };
         Ok(SideFile {
+            ids,
             path,
             file,
             first_seq,
@@ -258,18 +273,20 @@ impl SideFile {
         let rows = read(self.rows_at, self.end.rows, 8).map_err(FileError::at(&self.path))?;
         let ids = read(self.ids_at, self.end.rows, 20).map_err(FileError::at(&self.path))?;
         let keys = read(self.keys_at, self.keys, 12).map_err(FileError::at(&self.path))?;
-        let mut lookups =
-            Lookups { groups: self.groups.clone(), special: self.special.clone(), ..Lookups::default() };
+        let mut lookups = Lookups::default();
+        (lookups.groups, lookups.special) = (self.groups.clone(), self.special.clone());
         lookups.rows = rows.as_chunks::<8>().0.iter().map(|offset| u64::from_le_bytes(*offset)).collect();
-        lookups.ids.reserve(lookups.rows.len());
+        let mut by_row = vec![IntentId([0; 16]); lookups.rows.len()];
         for entry in ids.as_chunks::<20>().0 {
             if let (Some(id), Some(row)) = (entry.first_chunk(), entry.last_chunk()) {
-                lookups.ids.insert(IntentId(*id), u32::from_le_bytes(*row));
+                let place = by_row.get_mut(u32::from_le_bytes(*row) as usize);
+                place.into_iter().for_each(|place| *place = IntentId(*id));
             }
         }
+        by_row.into_iter().for_each(|id| lookups.push_id(id));
         for entry in keys.as_chunks::<12>().0 {
             if let (Some(key), Some(row)) = (entry.first_chunk(), entry.last_chunk()) {
-                lookups.keys.entry(u64::from_le_bytes(*key)).or_default().push(u32::from_le_bytes(*row));
+                lookups.push_key(u64::from_le_bytes(*key), u32::from_le_bytes(*row));
             }
         }
         Ok(lookups)
@@ -298,7 +315,8 @@ impl SideFile {
     /// The row with an id.
     pub fn find_id(&self, id: &IntentId) -> Result<Option<u64>, FileError> {
         let present = |(word, bit): (usize, u64)| self.filter.get(word).is_some_and(|word| word & bit != 0);
-        if !probes(id, self.filter.len()).all(present) {
+        // Ids that begin with a time lie outside the range of every older segment.
+        if !self.ids.contains(id) || !probes(id, self.filter.len()).all(present) {
             return Ok(None);
         }
         let place = self.first_at_least::<20>(self.ids_at, self.end.rows, |entry| entry[..16] < id.0[..])?;

@@ -8,7 +8,6 @@ use crate::durable::Mark;
 use crate::error::FileError;
 use crate::layout::Layout;
 use crate::log::{Head, Log};
-use crate::lookup::Entry;
 use crate::platform::Clock;
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
@@ -78,7 +77,7 @@ impl Writer {
     /// Makes a group durable, and lets readers see it.
     pub fn write(&mut self, group: Group, rotation: &Rotation) -> Result<(), WriteError> {
         let before = self.log.head();
-        let Group { builder, entries, before: tree, head, seal } = group;
+        let Group { builder, mut entries, before: tree, head, seal } = group;
         self.roll_if_full(rotation, tree)?;
         let bytes = builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
         self.reserve(bytes.len() as u64);
@@ -89,8 +88,8 @@ impl Writer {
         let offset = self.end;
         self.end += bytes.len() as u64;
         self.mark.move_to(&head);
-        let place = |entry: Entry| Entry { offset: offset + entry.offset, ..entry };
-        self.log.publish(offset, self.end, entries.into_iter().map(place).collect(), head);
+        entries.iter_mut().for_each(|entry| entry.offset += offset);
+        self.log.publish(offset, self.end, &entries, head);
         self.newest = Some(seal.signature);
         // A clock that went backwards counts as time that has passed.
         let now = self.clock.now();

@@ -28,7 +28,7 @@ mod chain {
     }
 }
 
-mod draft {
+mod submission {
     /// Two rows of a caller.
     #[derive(Debug)]
     pub struct Submission(pub usize);
@@ -52,7 +52,6 @@ mod error {
 mod queue;
 
 use chain::Receipt;
-use draft::Submission;
 use error::SubmitError;
 use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 use queue::{Answer, Commit, Queue};
@@ -60,6 +59,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use submission::Submission;
 
 /// How often threads are preempted at most, by the number of callers: with more of either the time grows without bound.
 fn preemptions(callers: usize) -> usize {

@@ -9,7 +9,7 @@ use crate::governance::{Governance, GovernanceError};
 use crate::keyring::KeyError;
 use crate::state::State;
 use counterfoil_format::body::Body;
-use counterfoil_format::content::{Effect, Evidence};
+use counterfoil_format::content::Effect;
 use counterfoil_format::intent::{IntentHead, IntentId, Kind, Mode};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::ops::Op;
@@ -114,13 +114,12 @@ fn admit(
     Ok(())
 }
 
-/// Whether all rows that an intent points to are there before the row it would be.
-pub fn check_evidence(evidence: &[Evidence<'_>], seq: u64) -> Result<(), Refusal> {
-    let later = evidence.iter().find_map(|item| match item {
-        Evidence::Row(row) if *row >= seq => Some(*row),
-        _ => None,
-    });
-    later.map_or(Ok(()), |row| Err(Refusal::LaterEvidence { row, seq }))
+/// Whether all rows that an intent points to are there before the row it would be; `latest` is the latest of them.
+pub fn check_evidence(latest: Option<u64>, seq: u64) -> Result<(), Refusal> {
+    match latest {
+        Some(row) if row >= seq => Err(Refusal::LaterEvidence { row, seq }),
+        _ => Ok(()),
+    }
 }
 
 /// The gates that need no look at the state. Only live decisions can be stopped: what governs, and what takes back,

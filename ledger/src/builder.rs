@@ -1,0 +1,127 @@
+//! The builder of submissions: what an author does before the ledger is asked. None of it takes a lock.
+
+use crate::draft::{Content, Draft, DraftError, random_salt};
+use crate::secret::Signer;
+use crate::submission::{Encoded, Place, Said, Submission};
+use counterfoil_format::Hash;
+use counterfoil_format::codec::{CodecError, encode_into, within};
+use counterfoil_format::content::check_shape;
+use counterfoil_format::intent::{INTENT_VERSION, IntentHead, intent_hash};
+use counterfoil_format::limits;
+use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::submission::{SignedSubmission, submission_message, submission_root};
+use rand::SeedableRng;
+use rand::rngs::{StdRng, SysRng};
+
+/// Salts, encodes, hashes and signs up to 4096 drafts at once.
+pub struct SubmissionBuilder<'k> {
+    signer: &'k dyn Signer,
+    random: StdRng,
+    encoded: Encoded,
+    content: Content,
+}
+
+impl<'k> SubmissionBuilder<'k> {
+    /// A builder for an author, salting from the operating system's randomness.
+    pub fn new(signer: &'k dyn Signer) -> Result<Self, DraftError> {
+        Ok(Self::with_random(signer, random()?))
+    }
+
+    /// A builder that salts from the generator given, which must not be guessable.
+    pub fn with_random(signer: &'k dyn Signer, random: StdRng) -> Self {
+        SubmissionBuilder { signer, random, encoded: Encoded::default(), content: Content::default() }
+    }
+
+    /// How many drafts are in.
+    pub fn len(&self) -> usize {
+        self.encoded.places.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.encoded.places.is_empty()
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> usize {
+        self.encoded.bytes.len()
+    }
+
+    /// Takes a draft in. On an error the builder is as it was before.
+    pub fn push(&mut self, draft: &Draft<'_>) -> Result<(), DraftError> {
+        let (index, before) = (self.len(), self.bytes());
+        self.encode(draft).map_err(|error| {
+            self.encoded.bytes.truncate(before);
+            DraftError::Format { index, error }
+        })
+    }
+
+    fn encode(&mut self, draft: &Draft<'_>) -> Result<(), CodecError> {
+        within("a submission", self.len() + 1, limits::SUBMISSION_ROWS)?;
+        let bytes = &mut self.encoded.bytes;
+        let slots_start = bytes.len();
+        let mut parts = 0;
+        let (mut commitments, mut count) = ([Hash::ZERO; 7], 0);
+        for tag in PartTag::AUTHORED {
+            if !self.content.fill(draft, tag, &mut self.random)? {
+                continue;
+            }
+            let salt = random_salt(&mut self.random);
+            if let Some(place) = commitments.get_mut(count) {
+                *place = tag.commit(&salt, self.content.covered(tag));
+            }
+            Slot::Open { salt, bytes: self.content.bytes() }.write(bytes);
+            parts |= tag.bit();
+            count += 1;
+        }
+        let head_start = bytes.len();
+        let author = self.signer.public().id();
+        let Draft { id, kind, action, tier, mode, authored_at, .. } = *draft;
+        let head =
+            IntentHead { version: INTENT_VERSION, id, kind, author, action, tier, mode, authored_at, parts };
+        head.check()?;
+        check_shape(kind, parts)?;
+        encode_into(&head, bytes)?;
+        within("a row", bytes.len() - slots_start, limits::ROW_BYTES)?;
+        let head_bytes = bytes.get(head_start..).unwrap_or_default();
+        let hash = intent_hash(head_bytes, commitments.get(..count).unwrap_or_default());
+        self.encoded.places.push(Place {
+            head: head_start..bytes.len(),
+            slots: slots_start..head_start,
+            hash,
+        });
+        Ok(())
+    }
+
+    /// The hash of the only draft taken in, which for a genesis is the ledger id.
+    pub(crate) fn only_hash(&self) -> Option<Hash> {
+        match self.encoded.places.as_slice() {
+            [place] => Some(place.hash),
+            _ => None,
+        }
+    }
+
+    /// Signs what was taken in for the ledger with this id. The builder is empty again and goes on salting.
+    pub fn sign(&mut self, ledger_id: Hash) -> Result<Submission, DraftError> {
+        let room = (Vec::with_capacity(self.bytes()), Vec::with_capacity(self.len()));
+        let encoded = std::mem::replace(&mut self.encoded, Encoded { bytes: room.0, places: room.1 });
+        let count = match u32::try_from(encoded.places.len()) {
+            Ok(count) if count > 0 => count,
+            _ => return Err(DraftError::Empty),
+        };
+        let said = Said::read(encoded).map_err(|(index, error)| DraftError::Format { index, error })?;
+        let root = submission_root(said.borrow_dependent().iter().map(|intent| &intent.hash));
+        let message = submission_message(&ledger_id, count, &root);
+        let signature = self.signer.sign(&message);
+        let author = self.signer.public().clone();
+        if !author.verify(&message, &signature) {
+            return Err(DraftError::BadSignature(author.id()));
+        }
+        Ok(Submission { said, author, ledger_id, signed: SignedSubmission { count, root, signature } })
+    }
+}
+
+/// A generator seeded by the operating system.
+pub(crate) fn random() -> Result<StdRng, DraftError> {
+    StdRng::try_from_rng(&mut SysRng).map_err(|error| DraftError::Random(error.to_string()))
+}
