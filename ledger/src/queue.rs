@@ -8,8 +8,8 @@
 use crate::chain::Receipt;
 use crate::error::SubmitError;
 use crate::submission::Submission;
-use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::collections::{HashMap, VecDeque};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
 
 /// The answer to a submission.
 pub(crate) type Answer = Result<Vec<Receipt>, SubmitError>;
@@ -37,16 +37,77 @@ const TAKEN_BYTES: usize = 512 * 1024;
 #[derive(Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
+    /// Submissions that no leader has taken, by the caller they are from.
     waiting: VecDeque<(u64, Submission)>,
-    answers: HashMap<u64, Answer>,
+    /// Those who have not been answered yet.
+    callers: BTreeMap<u64, Caller>,
     next: u64,
     led: bool,
     poisoned: Option<String>,
+}
+
+/// A caller that waits, to be woken when it is answered or may lead.
+struct Caller {
+    woken: Arc<Condvar>,
+    /// Whether it is asleep and nobody has woken it.
+    sleeps: bool,
+    answer: Option<Answer>,
+}
+
+impl Caller {
+    fn wake(&mut self) {
+        self.sleeps = false;
+        self.woken.notify_one();
+    }
+}
+
+impl State {
+    fn join(&mut self, submission: Submission) -> (u64, Arc<Condvar>) {
+        let (caller, woken) = (self.next, Arc::new(Condvar::new()));
+        self.next += 1;
+        self.waiting.push_back((caller, submission));
+        self.callers.insert(caller, Caller { woken: woken.clone(), sleeps: false, answer: None });
+        (caller, woken)
+    }
+
+    /// The caller's answer, with which it leaves.
+    fn leave(&mut self, caller: u64) -> Option<Answer> {
+        let answer = self.callers.get_mut(&caller)?.answer.take()?;
+        self.callers.remove(&caller);
+        Some(answer)
+    }
+
+    fn answer(&mut self, caller: u64, answer: Answer) {
+        if let Some(caller) = self.callers.get_mut(&caller) {
+            caller.answer = Some(answer);
+            caller.wake();
+        }
+    }
+
+    /// Gives up the lead. When something waits, one who sleeps is woken to take it: the one who has waited longest, or
+    /// else one whose submission is on its way. Those who do not sleep look for themselves.
+    fn give_up_lead(&mut self) {
+        self.led = false;
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting = self.waiting.iter().map(|(caller, _)| caller);
+        let sleeps = |caller: &&u64| self.callers.get(caller).is_some_and(|caller| caller.sleeps);
+        let sleeper = waiting.chain(self.callers.keys()).find(sleeps).copied();
+        if let Some(caller) = sleeper.and_then(|caller| self.callers.get_mut(&caller)) {
+            caller.wake();
+        }
+    }
+
+    /// From now on nothing is accepted, and nobody waits.
+    fn poison(&mut self, reason: &str) {
+        self.poisoned.get_or_insert_with(|| reason.to_owned());
+        self.callers.values_mut().for_each(Caller::wake);
+    }
 }
 
 impl Queue {
@@ -57,18 +118,21 @@ impl Queue {
     /// Lands a submission, alone or together with others that wait. Returns when it is durable or refused.
     pub fn submit<C: Commit>(&self, submission: Submission, commit: &C) -> Answer {
         let mut state = self.lock();
-        let ticket = state.next;
-        state.next += 1;
-        state.waiting.push_back((ticket, submission));
+        let (caller, woken) = state.join(submission);
         loop {
-            if let Some(answer) = state.answers.remove(&ticket) {
+            if let Some(answer) = state.leave(caller) {
                 return answer;
             }
             if let Some(reason) = &state.poisoned {
-                return Err(SubmitError::Poisoned(reason.clone()));
+                let poisoned = SubmitError::Poisoned(reason.clone());
+                state.callers.remove(&caller);
+                return Err(poisoned);
             }
             state = if state.led || state.waiting.is_empty() {
-                self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+                state.callers.entry(caller).and_modify(|caller| caller.sleeps = true);
+                let mut state = woken.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.callers.entry(caller).and_modify(|caller| caller.sleeps = false);
+                state
             } else {
                 state.led = true;
                 let taken = take(&mut state.waiting);
@@ -84,10 +148,10 @@ impl Queue {
         self.lock().poisoned.clone()
     }
 
-    /// Commits what was taken. However it ends, the lead is given back and everybody is woken.
+    /// Commits what was taken. However it ends, the lead is given back, and everybody whom it concerns is woken.
     fn lead<C: Commit>(&self, taken: Vec<(u64, Submission)>, commit: &C) {
-        let (tickets, mut submissions): (Vec<_>, VecDeque<_>) = taken.into_iter().unzip();
-        let mut lead = Lead { queue: self, tickets, leading: true, ended: false };
+        let (callers, mut submissions): (Vec<_>, VecDeque<_>) = taken.into_iter().unzip();
+        let mut lead = Lead { queue: self, callers, leading: true, ended: false };
         let written = commit.decide(&mut submissions).and_then(|decided| {
             lead.hand_on(submissions);
             commit.write(decided)
@@ -115,7 +179,7 @@ fn take(waiting: &mut VecDeque<(u64, Submission)>) -> Vec<(u64, Submission)> {
 /// A group on its way. When it is dropped before it has ended, somebody panicked, and nothing more is accepted.
 struct Lead<'q> {
     queue: &'q Queue,
-    tickets: Vec<u64>,
+    callers: Vec<u64>,
     leading: bool,
     ended: bool,
 }
@@ -123,38 +187,40 @@ struct Lead<'q> {
 impl Lead<'_> {
     /// Lets the next caller lead. What found no place in the group waits in front again.
     fn hand_on(&mut self, rest: VecDeque<Submission>) {
-        let placed = self.tickets.len().saturating_sub(rest.len());
+        let placed = self.callers.len().saturating_sub(rest.len());
         let mut state = self.queue.lock();
-        let again = self.tickets.drain(placed..).zip(rest);
+        let again = self.callers.drain(placed..).zip(rest);
         again.rev().for_each(|waiting| state.waiting.push_front(waiting));
-        state.led = false;
+        state.give_up_lead();
         self.leading = false;
-        self.queue.changed.notify_all();
     }
 
     fn answer(&mut self, answers: Vec<Answer>) {
-        self.queue.lock().answers.extend(self.tickets.drain(..).zip(answers));
+        let mut state = self.queue.lock();
+        self.callers.drain(..).zip(answers).for_each(|(caller, answer)| state.answer(caller, answer));
         self.ended = true;
     }
 
     fn fail(&mut self, reason: &str) {
         let mut state = self.queue.lock();
-        let failed = |ticket| (ticket, Err(SubmitError::Failed(reason.to_owned())));
-        state.answers.extend(self.tickets.drain(..).map(failed));
-        state.poisoned.get_or_insert_with(|| reason.to_owned());
+        let failed = || Err(SubmitError::Failed(reason.to_owned()));
+        self.callers.drain(..).for_each(|caller| state.answer(caller, failed()));
+        state.poison(reason);
         self.ended = true;
     }
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
+        if self.ended && !self.leading {
+            return;
+        }
         let mut state = self.queue.lock();
         if self.leading {
-            state.led = false;
+            state.give_up_lead();
         }
         if !self.ended {
-            state.poisoned.get_or_insert_with(|| "the writer panicked".to_owned());
+            state.poison("the writer panicked");
         }
-        self.queue.changed.notify_all();
     }
 }

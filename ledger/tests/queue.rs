@@ -15,7 +15,7 @@
 )]
 
 mod sync {
-    pub use loom::sync::{Condvar, Mutex, MutexGuard};
+    pub use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
     pub use std::sync::PoisonError;
 }
 
@@ -152,10 +152,10 @@ impl Commit for Stages {
         let places = self.places.min(submissions.len());
         let callers: Vec<_> = submissions.drain(..places).map(|submission| submission.0).collect();
         *decided += callers.len() * ROWS;
-        let chained = lock(&self.chained);
-        drop(decided);
         lock(&self.underway).extend(&callers);
         self.progress.notify_all();
+        let chained = lock(&self.chained);
+        drop(decided);
         Ok(Decided { chained, callers })
     }
 
@@ -281,6 +281,7 @@ fn what_finds_no_place_is_decided_next() {
 #[test]
 fn the_next_group_is_decided_while_one_is_written() {
     explore(Trouble::WritingWaits, 2, 1, all_land);
+    explore(Trouble::WritingWaits, 3, 1, all_land);
 }
 
 #[test]
