@@ -102,14 +102,16 @@ fn share(rounds: u64) {
         let figures = (0..rounds).map(|_| {
             let dir = tempfile::tempdir().unwrap();
             let shop = Shop::begin(&dir.path().join("shop"), 64 << 20);
-            let submissions: Vec<_> = (0..ROWS).map(|number| shop.decisions(number, 1)).collect();
-            let each = usize::try_from(ROWS / callers).unwrap();
+            let each = ROWS / callers;
+            let parts: Vec<Vec<_>> = (0..callers)
+                .map(|caller| (0..each).map(|number| shop.decisions(caller * each + number, 1)).collect())
+                .collect();
             let took = seconds(|| {
                 thread::scope(|scope| {
-                    for part in submissions.chunks(each) {
+                    for part in parts {
                         let ledger = &shop.ledger;
                         scope.spawn(move || {
-                            part.iter().for_each(|one| drop(ledger.submit(one.clone()).unwrap()))
+                            part.into_iter().for_each(|one| drop(ledger.submit(one).unwrap()))
                         });
                     }
                 });

@@ -11,10 +11,10 @@ use counterfoil_format::frame::{ReadAt, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::group::{GroupBody, GroupHeader};
 use counterfoil_format::key::{PublicKey, SignatureBytes};
 use counterfoil_format::submission::MESSAGE_BYTES;
-use counterfoil_ledger::Log;
+use counterfoil_ledger::{Log, SubmissionBuilder};
 use counterfoil_tests::output::Sink;
 use counterfoil_tests::sample::Sample;
-use counterfoil_tests::shop::{Shop, decisions};
+use counterfoil_tests::shop::{Pricing, Shop, priced};
 use counterfoil_verifier::{Options, Scope, Verdict, verify};
 use std::fs::File;
 use std::io::Write;
@@ -70,33 +70,33 @@ fn raw(dir: &Path, bytes: u64, rows: u64) -> f64 {
     rows as f64 / took
 }
 
-/// Appends with some callers, each of which builds, signs and submits, or submits what was signed before.
-fn appended(dir: &Path, rows: u64, callers: u64, signed_before: bool) -> (f64, u64) {
+/// Appends with some callers, each of which encodes, signs and submits, or submits what was signed before. What the
+/// decisions are about is made before either.
+fn appended(dir: &Path, rows: u64, callers: usize, signed_before: bool) -> (f64, u64) {
     let path = dir.join("append");
     let shop = Shop::begin(&path, 64 << 20);
-    let firsts = |caller: u64| {
-        (caller * PER_SUBMISSION..rows).step_by(usize::try_from(callers * PER_SUBMISSION).unwrap())
+    let pricings: Vec<_> = (0..rows).map(Pricing::numbered).collect();
+    let per_submission = usize::try_from(PER_SUBMISSION).unwrap();
+    let (pricings, keys, ledger) = (&pricings, &shop.keys, &shop.ledger);
+    let submit = |submission| drop(ledger.submit(submission).unwrap());
+    let submissions = |caller: usize| {
+        let mut builder = SubmissionBuilder::new(&keys.executor).unwrap();
+        let parts = pricings.chunks(per_submission).skip(caller).step_by(callers);
+        parts.map(move |part| priced(&mut builder, ledger.ledger_id(), part))
     };
-    let (id, executor) = (shop.ledger.ledger_id(), &shop.keys.executor);
-    let make = |first| decisions(executor, id, first, PER_SUBMISSION);
-    let mut made: Vec<Vec<_>> = (0..callers)
-        .map(|caller| if signed_before { firsts(caller).map(make).collect() } else { Vec::new() })
-        .collect();
+    let signed: Vec<Vec<_>> =
+        (0..callers).filter(|_| signed_before).map(|caller| submissions(caller).collect()).collect();
     let took = seconds(|| {
         std::thread::scope(|scope| {
-            for (caller, made) in (0..callers).zip(made.drain(..)) {
-                let (shop, make) = (&shop, &make);
-                scope.spawn(move || {
-                    if signed_before {
-                        made.into_iter().for_each(|submission| drop(shop.ledger.submit(submission).unwrap()));
-                    } else {
-                        firsts(caller).for_each(|first| drop(shop.ledger.submit(make(first)).unwrap()));
-                    }
-                });
+            for signed in signed {
+                scope.spawn(move || signed.into_iter().for_each(submit));
+            }
+            for caller in (0..callers).filter(|_| !signed_before) {
+                scope.spawn(move || submissions(caller).for_each(submit));
             }
         });
     });
-    assert_eq!(shop.ledger.log().head().size, rows + 3);
+    assert_eq!(ledger.log().head().size, rows + 3);
     drop(shop);
     let bytes = bytes_of(&path);
     std::fs::remove_dir_all(&path).unwrap();

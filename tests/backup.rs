@@ -16,14 +16,14 @@ mod backup {
 }
 
 use backup::copies::{
-    append, begin, bytes_of, closed, copy_back, inode, intact, key_of, rows, segments, take, update,
+    append, begin, bytes_of, closed, copy_back, inode, intact, rows, segments, take, update,
 };
 use counterfoil_ledger::{BackupReport, Linking, Log};
 use counterfoil_tests::draft::Draft;
 use counterfoil_tests::forge::Forge;
 use counterfoil_tests::founding::Founding;
 use counterfoil_tests::output::{Ledger, Sink};
-use counterfoil_tests::shop::{FOUNDING, Shop};
+use counterfoil_tests::shop::{FOUNDING, Shop, decision_key};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -146,7 +146,9 @@ fn a_copy_that_is_copied_back_goes_on_as_the_ledger() {
     take(&path, &dest);
     let shop = Shop::open(&path).unwrap();
     let held = |shop: &Shop| -> Vec<_> {
-        (0..300).map(|number| shop.ledger.current(&key_of(number)).unwrap().map(|held| held.row)).collect()
+        (0..300)
+            .map(|number| shop.ledger.current(&decision_key(number)).unwrap().map(|held| held.row))
+            .collect()
     };
     let state = held(&shop);
     assert!(state.iter().all(Option::is_some));

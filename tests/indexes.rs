@@ -16,7 +16,7 @@ use counterfoil_ledger::{Draft, DraftOp, Ledger, Log, Platform, SubmitError, Til
 use counterfoil_rules::land::Refusal;
 use counterfoil_rules::state::Leaf;
 use counterfoil_tests::failing_index::{Call, Fault, Source};
-use counterfoil_tests::shop::{ENTITIES, FOUNDING, Keys, Shop, decision_id};
+use counterfoil_tests::shop::{FOUNDING, Keys, Shop, decision_id, decision_key};
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -51,16 +51,12 @@ fn files(dir: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-fn key_of(number: u64) -> String {
-    format!("price/sku-{:06}", number.wrapping_mul(7919) % ENTITIES)
-}
-
 /// Every row is found by number, by id and by key.
 fn check_lookups(log: &Log) {
     for number in 0..ROWS {
         let row = FOUNDING + number;
         assert_eq!(log.find_id(&decision_id(number)).unwrap(), Some(row));
-        assert_eq!(log.find_key(&key_of(number)).unwrap(), [row]);
+        assert_eq!(log.find_key(&decision_key(number)).unwrap(), [row]);
         assert_eq!(log.row(row).unwrap().parse().unwrap().head.id, decision_id(number));
         assert_eq!(log.find_id(&decision_id(number + 1_000_000)).unwrap(), None);
         assert_eq!(log.find_key(&format!("none/{number}")).unwrap(), [0; 0]);
@@ -164,7 +160,7 @@ fn everything_is_made_anew_from_the_segments() {
     assert_eq!(shop.ledger.notices(), Vec::<String>::new(), "nothing is left to mend");
     check_lookups(shop.ledger.log());
     for number in 0..ROWS {
-        assert_eq!(shop.ledger.current(&key_of(number)).unwrap().unwrap().row, FOUNDING + number);
+        assert_eq!(shop.ledger.current(&decision_key(number)).unwrap().unwrap().row, FOUNDING + number);
     }
     drop(shop);
     is_intact(&path);

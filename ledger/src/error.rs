@@ -199,6 +199,9 @@ pub enum ReadError {
     /// The state index failed.
     #[error("the state index failed: {0}")]
     Index(String),
+    /// A write failed, and the state holds what may not be durable.
+    #[error("an earlier write failed, so what keys hold by durable rows is not known; open the ledger again")]
+    Unsettled,
     /// The disk.
     #[error(transparent)]
     File(#[from] FileError),

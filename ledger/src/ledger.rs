@@ -106,7 +106,7 @@ impl Ledger {
         self.commit.governance()
     }
 
-    /// What a key holds now, by durable rows. Waits for a group that is on its way.
+    /// What a key holds now, by durable rows. Waits for a group that is on its way. Fails when a write has failed.
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
         self.commit.current(key)
     }

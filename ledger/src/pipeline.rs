@@ -93,6 +93,9 @@ impl Pipeline {
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
         let mut decider = lock(&self.decider);
         self.wait();
+        if self.decider.is_poisoned() || self.log.head().size != decider.end.size {
+            return Err(ReadError::Unsettled);
+        }
         match decider.current.held(key) {
             Ok(held) => Ok(held),
             Err(reason) => {

@@ -32,7 +32,7 @@ pub(crate) trait Commit {
 const TAKEN: usize = 1024;
 /// Bytes of intents that a leader takes at once: few enough that they stay in the processor's cache from stage to
 /// stage, and enough that a sync is shared.
-const TAKEN_BYTES: usize = 512 * 1024;
+const TAKEN_BYTES: usize = 1024 * 1024;
 
 #[derive(Default)]
 pub(crate) struct Queue {

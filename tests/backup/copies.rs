@@ -2,7 +2,7 @@
 
 use counterfoil_format::Hash;
 use counterfoil_ledger::{BackupError, BackupReport, Linking, Log, ReadError};
-use counterfoil_tests::shop::{ENTITIES, Shop};
+use counterfoil_tests::shop::Shop;
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::fs;
 use std::ops::ControlFlow;
@@ -29,11 +29,6 @@ pub fn append(path: &Path, first: u64, rows: u64) {
         shop.ledger.submit(shop.decisions(first, 10)).unwrap();
     }
     shop.ledger.close().unwrap();
-}
-
-/// The key that a numbered decision sets.
-pub fn key_of(number: u64) -> String {
-    format!("price/sku-{:06}", number.wrapping_mul(7919) % ENTITIES)
 }
 
 /// Backs up, and asserts that the copy is intact.

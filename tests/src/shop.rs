@@ -3,7 +3,7 @@
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, POLICY_VERSION, PolicyBody, Role};
 use counterfoil_format::content::{Actors, Context, Evidence, Judge, Subject};
-use counterfoil_format::intent::{IntentId, Tier};
+use counterfoil_format::intent::{IntentId, Micros, Tier};
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_ledger::{
     CreateError, Draft, DraftOp, Ledger, OpenError, Platform, Receipt, SecretKey, Signer, Submission,
@@ -113,33 +113,60 @@ pub fn decision_id(number: u64) -> IntentId {
     IntentId(id)
 }
 
-/// A signed submission of reference decisions: 6 parts, 3 pieces of evidence, one put of a map of three fields, and 60
-/// bytes of reason.
-pub fn decisions(executor: &dyn Signer, ledger_id: Hash, first: u64, rows: u64) -> Submission {
-    let mut builder = SubmissionBuilder::new(executor).unwrap();
-    let authored_at = now();
-    let data = Value::Map(BTreeMap::new()).encode().unwrap();
-    for number in first..first + rows {
-        let entity = format!("sku-{:06}", number.wrapping_mul(7919) % ENTITIES);
-        let key = format!("price/{entity}");
+fn decision_entity(number: u64) -> String {
+    format!("sku-{:06}", number.wrapping_mul(7919) % ENTITIES)
+}
+
+/// The key that a numbered reference decision sets.
+pub fn decision_key(number: u64) -> String {
+    format!("price/{}", decision_entity(number))
+}
+
+/// What a reference decision is about, with its new price.
+pub struct Pricing {
+    id: IntentId,
+    entity: String,
+    key: String,
+    price: Value,
+}
+
+impl Pricing {
+    /// The one with this number.
+    pub fn numbered(number: u64) -> Self {
+        let (entity, key) = (decision_entity(number), decision_key(number));
         let mantissa = i128::from(number % 10_000);
         let price = Value::Map(BTreeMap::from([
             ("amount".to_owned(), Value::Decimal(Decimal { mantissa, scale: 2 })),
             ("currency".to_owned(), Value::Text("EUR".into())),
             ("version".to_owned(), Value::Int(number.cast_signed())),
         ]));
-        let mut draft = Draft::decision(decision_id(number), "SET_PRICE", authored_at);
-        draft.tier = Tier::A;
-        draft.subject = Some(Subject { entity: &entity, lifecycle: None });
-        draft.actors = Some(Actors {
-            planner: "planner-1",
-            judge: Some(Judge { by: "judge-1", score: 870_000, attestation: None }),
-            executor: "executor-1",
-        });
-        draft.evidence = vec![Evidence::Row(0), Evidence::Row(1), Evidence::Row(0)];
-        draft.ops = vec![DraftOp::Put(&key, &price)];
-        draft.context = Some(Context { reason: REASON, data: &data });
-        builder.push(&draft).unwrap();
+        Pricing { id: decision_id(number), entity, key, price }
     }
+
+    /// The decision: 6 parts, 3 pieces of evidence, one put of a map of three fields, and 60 bytes of reason.
+    fn draft<'a>(&'a self, authored_at: Micros, data: &'a [u8]) -> Draft<'a> {
+        let judge = Some(Judge { by: "judge-1", score: 870_000, attestation: None });
+        Draft {
+            tier: Tier::A,
+            subject: Some(Subject { entity: &self.entity, lifecycle: None }),
+            actors: Some(Actors { planner: "planner-1", judge, executor: "executor-1" }),
+            evidence: vec![Evidence::Row(0), Evidence::Row(1), Evidence::Row(0)],
+            ops: vec![DraftOp::Put(&self.key, &self.price)],
+            context: Some(Context { reason: REASON, data }),
+            ..Draft::decision(self.id, "SET_PRICE", authored_at)
+        }
+    }
+}
+
+/// A signed submission of reference decisions.
+pub fn priced(builder: &mut SubmissionBuilder<'_>, ledger_id: Hash, pricings: &[Pricing]) -> Submission {
+    let (authored_at, data) = (now(), Value::Map(BTreeMap::new()).encode().unwrap());
+    pricings.iter().for_each(|pricing| builder.push(&pricing.draft(authored_at, &data)).unwrap());
     builder.sign(ledger_id).unwrap()
+}
+
+/// A signed submission of the reference decisions numbered `first..first + rows`.
+pub fn decisions(executor: &dyn Signer, ledger_id: Hash, first: u64, rows: u64) -> Submission {
+    let pricings: Vec<_> = (first..first + rows).map(Pricing::numbered).collect();
+    priced(&mut SubmissionBuilder::new(executor).unwrap(), ledger_id, &pricings)
 }

@@ -1,7 +1,7 @@
 //! A trial: a ledger on a simulated disk, worked on until something fails, and what must hold afterwards.
 
 use crate::rng::Rng;
-use crate::shop::{Shop, decision_id};
+use crate::shop::{Shop, decision_id, decision_key};
 use crate::sim::{Ignored, Left, SimFs};
 use counterfoil_format::Hash;
 use counterfoil_format::intent::Micros;
@@ -100,11 +100,23 @@ impl Trial {
         for rows in submissions {
             let first = self.offered.last().map_or(0, |(first, rows)| first + rows);
             self.offered.push((first, *rows));
-            let receipts =
-                shop.ledger.submit(shop.decisions(first, *rows)).map_err(|error| error.to_string())?;
+            let receipts = shop.ledger.submit(shop.decisions(first, *rows)).map_err(|error| {
+                self.check_current(shop);
+                error.to_string()
+            })?;
             self.acknowledged.extend(receipts.iter().map(|receipt| (receipt.seq, receipt.row_hash)));
         }
         Ok(())
+    }
+
+    /// Whatever has failed, a key is never said to hold what no durable row has set.
+    fn check_current(&self, shop: &Shop) {
+        let size = shop.ledger.log().head().size;
+        for number in self.offered.iter().flat_map(|(first, rows)| *first..first + rows) {
+            if let Ok(Some(held)) = shop.ledger.current(&decision_key(number)) {
+                assert!(held.row < size, "row {} is not durable and is shown", held.row);
+            }
+        }
     }
 
     /// Opens the ledger on a disk that has power, and says what does not hold.

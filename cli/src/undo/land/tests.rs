@@ -171,11 +171,11 @@ const KEYS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// Lands decisions and takes some rows back, at random.
 fn random_history(begun: &Begun, random: &mut StdRng) {
-    let below = |random: &mut StdRng, bound: usize| random.next_u64() as usize % bound;
+    let below = |random: &mut StdRng, bound: u64| usize::try_from(random.next_u64() % bound).unwrap();
     let value = Value::Int(7);
     for _ in 0..60 {
         if below(random, 3) == 0 {
-            let row = below(random, begun.past().size() as usize) as u64;
+            let row = below(random, begun.past().size()) as u64;
             let plan = plan_rollback(&begun.past(), &begun.ledger.governance(), &[row]);
             if let Ok(plan) = plan {
                 begun.land(&plan).unwrap();
@@ -183,7 +183,7 @@ fn random_history(begun: &Begun, random: &mut StdRng) {
             continue;
         }
         let ops = (0..=below(random, 3)).map(|_| {
-            let place = below(random, KEYS.len());
+            let place = below(random, KEYS.len() as u64);
             match below(random, 5) {
                 0 => DraftOp::Delete(KEYS[place]),
                 1 => DraftOp::Put(KEYS[place], &value),
