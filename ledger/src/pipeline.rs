@@ -16,13 +16,14 @@ use crate::platform::Clock;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
 use crate::submission::Submission;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::tiles::Tiles;
 use crate::writer::{Rotation, Writer};
 use counterfoil_format::intent::IntentId;
 use counterfoil_rules::governance::Governance;
 use rand::rngs::StdRng;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// What the next decision depends on.
 struct Decider {
@@ -31,6 +32,8 @@ struct Decider {
     random: StdRng,
     /// How far decisions have gone, which may be further than what is durable.
     end: End,
+    /// Whether a decision has been begun and not ended; it stays so when somebody panics.
+    deciding: bool,
     /// The ids of rows that were decided and may not be durable yet, by the group they are in.
     underway: VecDeque<(u64, HashMap<IntentId, u64>)>,
 }
@@ -70,7 +73,7 @@ impl Pipeline {
         let Stages { governance, current, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
         let end = End { size: head.size, landed_at: head.landed_at };
-        let decider = Mutex::new(Decider { governance, current, random, end, underway });
+        let decider = Mutex::new(Decider { governance, current, random, end, deciding: false, underway });
         let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
         Pipeline { log, clock, decider, chain, writer, notices: Mutex::new(notices) }
     }
@@ -93,7 +96,7 @@ impl Pipeline {
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
         let mut decider = lock(&self.decider);
         self.wait();
-        if self.decider.is_poisoned() || self.log.head().size != decider.end.size {
+        if decider.deciding || self.log.head().size != decider.end.size {
             return Err(ReadError::Unsettled);
         }
         match decider.current.held(key) {
@@ -170,6 +173,7 @@ impl Commit for Pipeline {
         let mut decider = lock(&self.decider);
         self.hand_over(&mut decider)?;
         decider.settle(self.log.head().size);
+        decider.deciding = true;
         let mut batch = Batch::behind(decider.end);
         while let Some(submission) = submissions.pop_front() {
             let Decider { governance, current, random, underway, .. } = &mut *decider;
@@ -183,8 +187,9 @@ impl Commit for Pipeline {
                 None => break,
             }
         }
-        let Decider { governance, random, end, underway, .. } = &mut *decider;
+        let Decider { governance, random, end, deciding, underway, .. } = &mut *decider;
         *end = batch.end;
+        *deciding = false;
         underway.push_back((batch.end.size, batch.take_ids()));
         let rotation = Rotation { segment_bytes: governance.policy.segment_bytes, salt: random_salt(random) };
         let chain = lock(&self.chain);

@@ -8,8 +8,9 @@
 use crate::chain::Receipt;
 use crate::error::SubmitError;
 use crate::submission::Submission;
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// The answer to a submission.
 pub(crate) type Answer = Result<Vec<Receipt>, SubmitError>;

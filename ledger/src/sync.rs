@@ -1,3 +1,3 @@
-//! The locks of the queue. The model checker puts its own in their place (`tests/queue.rs`).
+//! The locks of the queue and of the stages. The model checker puts its own in their place (`tests/commit.rs`).
 
-pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
