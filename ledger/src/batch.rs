@@ -8,7 +8,6 @@ use crate::draft::random_salt;
 use crate::error::{ReadError, SubmitError};
 use crate::log::Log;
 use crate::lookup::HashMap;
-
 use crate::room;
 use crate::submission::{Intent, Submission};
 use counterfoil_format::body::{Body, RollbackOf};

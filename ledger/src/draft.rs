@@ -173,9 +173,9 @@ impl Content {
         listed("operations", ops.len(), limits::OPS)?;
         put_varint(ops.len() as u64, bytes);
         put_varint(ops.len() as u64, skeleton);
-        for op in ops {
+        for draft in ops {
             let plain = |key, change| Op { key, guard: Guard::None, change };
-            let op = match *op {
+            let op = match *draft {
                 DraftOp::Put(key, value) => {
                     encoded.clear();
                     value.encode_into(encoded)?;
@@ -184,12 +184,12 @@ impl Content {
                 DraftOp::Delete(key) => plain(key, Change::Delete),
                 DraftOp::Add(key, delta) => plain(key, Change::Add(delta)),
                 DraftOp::Transition(entity, stage) => plain(entity, Change::Transition(stage)),
-                DraftOp::Stored(op) => {
-                    op.check()?;
-                    op
-                }
+                DraftOp::Stored(op) => op,
             };
-            op.check_around_value()?;
+            match draft {
+                DraftOp::Stored(_) => op.check()?,
+                _ => op.check_around_value()?,
+            }
             op.encode(bytes);
             op.encode_skeleton(skeleton);
         }
