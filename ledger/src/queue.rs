@@ -93,6 +93,7 @@ impl State {
     /// else one whose submission is on its way. Those who do not sleep look for themselves.
     fn give_up_lead(&mut self) {
         self.led = false;
+        self.refuse_if_poisoned();
         if self.waiting.is_empty() {
             return;
         }
@@ -104,10 +105,17 @@ impl State {
         }
     }
 
-    /// From now on nothing is accepted, and nobody waits.
+    /// From now on nothing is accepted. Submissions that are on their way still get their own answers.
     fn poison(&mut self, reason: &str) {
         self.poisoned.get_or_insert_with(|| reason.to_owned());
-        self.callers.values_mut().for_each(Caller::wake);
+        self.refuse_if_poisoned();
+    }
+
+    fn refuse_if_poisoned(&mut self) {
+        let Some(reason) = self.poisoned.clone() else { return };
+        for (caller, _) in std::mem::take(&mut self.waiting) {
+            self.answer(caller, Err(SubmitError::Poisoned(reason.clone())));
+        }
     }
 }
 
@@ -119,15 +127,13 @@ impl Queue {
     /// Lands a submission, alone or together with others that wait. Returns when it is durable or refused.
     pub fn submit<C: Commit>(&self, submission: Submission, commit: &C) -> Answer {
         let mut state = self.lock();
+        if let Some(reason) = &state.poisoned {
+            return Err(SubmitError::Poisoned(reason.clone()));
+        }
         let (caller, woken) = state.join(submission);
         loop {
             if let Some(answer) = state.leave(caller) {
                 return answer;
-            }
-            if let Some(reason) = &state.poisoned {
-                let poisoned = SubmitError::Poisoned(reason.clone());
-                state.callers.remove(&caller);
-                return Err(poisoned);
             }
             state = if state.led || state.waiting.is_empty() {
                 state.callers.entry(caller).and_modify(|caller| caller.sleeps = true);
@@ -213,15 +219,11 @@ impl Lead<'_> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        if self.ended && !self.leading {
-            return;
-        }
-        let mut state = self.queue.lock();
-        if self.leading {
-            state.give_up_lead();
-        }
         if !self.ended {
-            state.poison("the writer panicked");
+            self.fail("the writer panicked");
+        }
+        if self.leading {
+            self.queue.lock().give_up_lead();
         }
     }
 }

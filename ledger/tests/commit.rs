@@ -139,15 +139,16 @@ impl Commit for Watched {
     type Decided<'w> = pipeline::Decided<'w>;
 
     fn decide(&self, submissions: &mut VecDeque<Submission>) -> Result<Self::Decided<'_>, String> {
-        let first = {
+        let begun = {
             let mut begun = self.begun.lock().unwrap();
             *begun += 1;
-            *begun == 1
+            *begun
         };
         match self.trouble {
             // A panic must find no lock held: loom has no locks that are poisoned.
-            Trouble::DecidingPanics if first => std::panic::resume_unwind(Box::new("deciding")),
-            Trouble::DecidingFails if first => return Err("deciding".into()),
+            Trouble::DecidingPanics if begun == 1 => std::panic::resume_unwind(Box::new("deciding")),
+            Trouble::DecidingFails if begun == 1 => return Err("deciding".into()),
+            Trouble::DecidingFailsThen if begun == 3 => return Err("deciding".into()),
             _ => {}
         }
         self.check_order(submissions);
@@ -195,7 +196,8 @@ fn explore(setting: Setting, check: impl Fn(&[End], &Disk) + Sync + Send + 'stat
         model.read();
         let disk = model.log.disk.lock().unwrap().clone();
         let sound = matches!(trouble, Trouble::None | Trouble::WritingWaits);
-        assert_eq!(model.queue.poisoned().is_some(), !sound);
+        let poisoned = model.queue.poisoned().is_some();
+        assert!(poisoned != sound || (!poisoned && trouble == Trouble::DecidingFailsThen));
         check(&ends, &disk);
     });
     println!("{setting:?}: {} interleavings", runs.load(Ordering::Relaxed));
@@ -268,6 +270,14 @@ fn a_write_that_fails_fails_all_that_was_decided_behind_it() {
     explore(setting, nothing_lands);
     explore(Setting { due: true, ..setting }, nothing_lands);
     explore(Setting { trouble: Trouble::DecidingFails, ..NO_TROUBLE }, nothing_lands);
+}
+
+#[test]
+fn what_is_on_its_way_when_another_fails_is_told_its_own_end() {
+    explore(Setting { trouble: Trouble::DecidingFailsThen, callers: 4, ..NO_TROUBLE }, |ends, disk| {
+        holds(ends, disk);
+        assert!(disk.len() < 3, "nothing lands behind what failed");
+    });
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub mod log {
         None,
         DecidingPanics,
         DecidingFails,
+        /// Deciding the third group fails, when others may be on their way.
+        DecidingFailsThen,
         WritingFails,
         /// Nothing does, but the group of caller 0 is written only when that of caller 1 has been decided.
         WritingWaits,
