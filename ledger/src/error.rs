@@ -165,8 +165,8 @@ pub enum SubmitError {
         "writing failed: {0}. This handle is closed for good: open the ledger again to see what is on disk"
     )]
     Failed(String),
-    /// An earlier write or sync failed.
-    #[error("an earlier write failed ({0}); open the ledger again to go on")]
+    /// An earlier write or sync failed. Nothing of this submission was written.
+    #[error("nothing was written, since an earlier write failed ({0}); open the ledger again to go on")]
     Poisoned(String),
 }
 
