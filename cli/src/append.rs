@@ -92,6 +92,10 @@ struct Desk<'d> {
     landed: Cell<Landed>,
 }
 
+/// What is said of a line when writing it has failed.
+const IN_DOUBT: &str =
+    "may have landed or not (`counterfoil log` tells; a line with an id can be sent again and lands once)";
+
 /// What this run has landed so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Landed {
@@ -123,9 +127,10 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         if args.file.as_os_str() == "-" { String::new() } else { format!("{}, ", args.file.display()) };
     let desk = Desk { ledger: &ledger, author: &author, source, landed: Cell::default() };
     let result = land_all(&mut *input, usize::from(args.batch), &desk, out);
+    let landed = desk.landed.get();
     let closed = ledger.close();
     result?;
-    Ok(closed?)
+    closed.with_context(|| format!("all is on disk, up to row {}; closing the ledger failed", landed.row))
 }
 
 fn open(file: &Path) -> Result<Box<dyn BufRead>> {
@@ -211,6 +216,13 @@ impl Desk<'_> {
             rows => format!("Nothing of its submission landed; {rows} rows did before it, up to row {row}"),
         };
         Refused::error(format!("{source}line {line}: {fault}. {landed}"))
+    }
+
+    /// The error of a submission that something else than its content has stopped.
+    fn stopped(&self, error: SubmitError, numbers: &[u64], fate: &str) -> anyhow::Error {
+        let (source, landed) = (&self.source, self.landed.get().words());
+        let line = numbers.first().copied().unwrap_or_default();
+        anyhow::Error::new(error).context(format!("{source}line {line} {fate}, {landed}"))
     }
 
     /// Lands what is pending, and prints its receipts once it is on disk.
@@ -320,12 +332,8 @@ impl Desk<'_> {
             match &error {
                 SubmitError::Refused { index, refusal } => self.refuse(line(*index), &refusal.to_string()),
                 SubmitError::Format { index, error } => self.refuse(line(*index), &error.to_string()),
-                _ => anyhow::Error::new(error).context(format!(
-                    "{}line {} did not land, {}",
-                    self.source,
-                    numbers.first().copied().unwrap_or_default(),
-                    self.landed.get().words()
-                )),
+                SubmitError::Failed(_) => self.stopped(error, numbers, IN_DOUBT),
+                _ => self.stopped(error, numbers, "did not land"),
             }
         })
     }

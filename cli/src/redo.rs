@@ -6,15 +6,16 @@ use crate::undo;
 use anyhow::Result;
 use counterfoil_replay::operation::newest_rollback;
 use counterfoil_replay::plan::plan_rollback;
+use counterfoil_rules::governance::Governance;
 use std::io::Write;
 
 /// Shows what bringing rows back would do, and with --apply does it. A redo is the rollback of a rollback.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  counterfoil redo                 the newest rollback in force, with all rows it took back together:
-                                   the whole of a rollback, a restore or a redo
-  counterfoil redo 57 --apply      bring back what row 57 took back")]
+  counterfoil redo              the newest rollback in force, as a whole: all
+                                that one rollback or restore took back
+  counterfoil redo 57 --apply   bring back what row 57 took back")]
 pub struct Args {
     /// The rollback rows to take back; the newest ones, when not given
     #[arg(value_name = "SEQ")]
@@ -37,12 +38,24 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
             return Err(Refused::error(format!("row {row} is no rollback that was applied: {hint}")));
         }
         let rows = match args.rows.as_slice() {
-            [] => newest_rollback(past, governance, &rollbacks)?,
+            [] => {
+                let undoing: Vec<u64> =
+                    rollbacks.iter().copied().filter(|row| undoes(governance, *row)).collect();
+                newest_rollback(past, governance, &undoing)?
+            }
             rows => rows.to_vec(),
         };
         if rows.is_empty() {
-            return Err(Refused::error("there is no rollback in force that could be taken back"));
+            return Err(Refused::error(
+                "there is nothing to redo: no rollback is in force but such as are a redo",
+            ));
         }
         plan_rollback(past, governance, &rows).map_err(undo::refused)
     })
+}
+
+/// Whether a rollback takes something back. One of a rollback brings something back, and one of that takes it back again.
+fn undoes(governance: &Governance, rollback: u64) -> bool {
+    let chain = std::iter::successors(governance.target_of(rollback), |row| governance.target_of(*row));
+    chain.count() % 2 == 1
 }

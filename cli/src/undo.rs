@@ -11,7 +11,7 @@ use crate::past::Past;
 use crate::place::Place;
 use crate::row_json;
 use crate::table::{Table, cut};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use counterfoil_format::body::Role;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::decode_ops;
@@ -69,8 +69,14 @@ pub fn run(
     }
     let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Role::Operator)?;
     let receipts = land(&ledger, &author, &options.reason, &plan, again)?;
-    ledger.close()?;
-    show(options, again, &plan, &changes, &receipts, out)?;
+    let done = || match receipts.as_slice() {
+        [] => "nothing was to be taken back".to_owned(),
+        [one] => format!("row {} has landed, but", one.seq),
+        [first, .., last] => format!("rows {} to {} have landed, but", first.seq, last.seq),
+    };
+    ledger.close().with_context(|| format!("{} closing the ledger failed", done()))?;
+    show(options, again, &plan, &changes, &receipts, out)
+        .map_err(|error| Refused::error(format!("{} that cannot be written out: {error:#}", done())))?;
     match receipts.iter().find(|receipt| receipt.outcome != Outcome::Applied) {
         None => Ok(()),
         Some(receipt) => Err(Refused::error(format!(

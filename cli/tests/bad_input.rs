@@ -260,7 +260,7 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let landed = run.lines();
     let (rows, last) = (landed.len(), landed.len() + 3);
     let said = format!(
-        "line {} did not land, after line {rows}, with {rows} rows landed, up to row {last}",
+        "line {} may have landed or not (`counterfoil log` tells; a line with an id can be sent again and lands once), after line {rows}, with {rows} rows landed, up to row {last}",
         rows + 1
     );
     run.fails(2, &["File too large", &said]);

@@ -89,6 +89,7 @@ impl Pipeline {
     pub fn notices(&self) -> Vec<String> {
         let mut notices = lock(&self.notices).clone();
         notices.extend(self.log.notices());
+        notices.extend(lock(&self.writer).notice());
         notices
     }
 

@@ -50,6 +50,8 @@ pub(crate) struct Writer {
     mark: Mark,
     newest: Option<SignatureBytes>,
     written_out: Option<Micros>,
+    /// Why the checkpoint file lags behind, when it could not be replaced.
+    lagging: Option<FileError>,
     clock: Arc<dyn Clock>,
 }
 
@@ -65,7 +67,8 @@ impl Writer {
     pub fn new(log: Arc<Log>, seal_key: VerifierKey, clock: Arc<dyn Clock>) -> Self {
         let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
         let mark = Mark::place(log.layout(), &log.head());
-        Writer { log, seal_key, header, file, end, reserved: 0, mark, newest: None, written_out: None, clock }
+        let (newest, written_out, lagging) = (None, None, None);
+        Writer { log, seal_key, header, file, end, reserved: 0, mark, newest, written_out, lagging, clock }
     }
 
     /// Makes sure that what was decided behind this many rows is decided behind durable ones.
@@ -94,9 +97,18 @@ impl Writer {
         // A clock that went backwards counts as time that has passed.
         let now = self.clock.now();
         if self.written_out.is_none_or(|then| !(then..then.saturating_add(CHECKPOINT_EVERY)).contains(&now)) {
-            self.write_checkpoint()?;
+            // The rows are durable and are seen; a checkpoint that lags behind takes nothing from that.
+            self.lagging = self.write_checkpoint().err();
         }
         Ok(())
+    }
+
+    /// What people should know of the checkpoint file.
+    pub fn notice(&self) -> Option<String> {
+        let error = self.lagging.as_ref()?;
+        Some(format!(
+            "the checkpoint file lags behind the rows, and is tried again with the next ones: {error}"
+        ))
     }
 
     /// Reserves space ahead, so that a file grows in few pieces. A disk that cannot do it is no worse for it.
@@ -129,11 +141,13 @@ impl Writer {
 
     /// Replaces the checkpoint file by the newest seal, when there is a newer one.
     fn write_checkpoint(&mut self) -> Result<(), FileError> {
-        let Some(signature) = self.newest.take() else { return Ok(()) };
+        let Some(signature) = self.newest else { return Ok(()) };
         let note = SignedNote::new(self.log.checkpoint().text(), &self.seal_key, &signature);
         self.written_out = Some(self.clock.now());
         let layout = self.log.layout();
-        layout.replace(&layout.checkpoint(), note.to_string().as_bytes(), true)
+        layout.replace(&layout.checkpoint(), note.to_string().as_bytes(), true)?;
+        self.newest = None;
+        Ok(())
     }
 
     /// Closes the active segment when it has reached this size, and begins the next. The closed one's bytes are durable

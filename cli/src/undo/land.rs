@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// Bytes after which a submission takes in no more rows.
 const SUBMISSION_BYTES: usize = 4 << 20;
 
+/// What is said of rows when writing them has failed.
+const IN_DOUBT: &str = "a submission may have landed or not (`counterfoil log` tells)";
+
 /// How to land a plan again.
 pub struct Again {
     /// The command that plans it, without `--apply`.
@@ -79,8 +82,9 @@ fn named(reversal: Option<&Reversal>, error: anyhow::Error) -> anyhow::Error {
 
 /// The error, with what landed before it and how to go on.
 fn broken_off(plan: &Plan, again: &Again, receipts: &[Receipt], error: anyhow::Error) -> anyhow::Error {
+    let in_doubt = matches!(error.downcast_ref(), Some(SubmitError::Failed(_)));
     let (Some(first), Some(last)) = (receipts.first(), receipts.last()) else {
-        return error.context("nothing landed");
+        return error.context(if in_doubt { IN_DOUBT } else { "nothing landed" });
     };
     let (done, all) = (receipts.len(), plan.reversals.len());
     let head = plan.size.saturating_sub(1);
@@ -88,12 +92,15 @@ fn broken_off(plan: &Plan, again: &Again, receipts: &[Receipt], error: anyhow::E
         true => format!("; to go on with the rest: {} --apply", again.command),
         false => String::new(),
     };
+    let others = if in_doubt {
+        format!("of the others {IN_DOUBT}")
+    } else {
+        format!("the other {} are not", all - done)
+    };
     error.context(format!(
-        "broken off: {done} of {all} rows are taken back, by rows {} to {}, and the other {} are not; to put the state \
+        "broken off: {done} of {all} rows are taken back, by rows {} to {}, and {others}; to put the state \
          back to what it was before: counterfoil restore --to {head} --apply{go_on}; what stopped it",
-        first.seq,
-        last.seq,
-        all - done
+        first.seq, last.seq,
     ))
 }
 

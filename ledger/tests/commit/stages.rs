@@ -326,6 +326,10 @@ pub mod writer {
             if sound { Ok(()) } else { Err("the disk".to_owned()) }
         }
 
+        pub fn notice(&self) -> Option<String> {
+            None
+        }
+
         pub fn finish(&mut self, _: u64) -> Result<(), FileError> {
             Ok(())
         }
