@@ -33,6 +33,7 @@ pub mod failing_index;
 pub mod forge;
 pub mod founding;
 pub mod gate;
+pub mod image;
 pub mod impostors;
 pub mod journal;
 pub mod lawless;
