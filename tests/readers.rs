@@ -13,14 +13,14 @@
 
 use counterfoil_format::Hash;
 use counterfoil_ledger::{Head, Ledger, Log, OpenError, ReadError};
+use counterfoil_tests::appender::{Appender, Orders};
 use counterfoil_tests::gate::Gate;
+use counterfoil_tests::journal::Said;
 use counterfoil_tests::shop::{FOUNDING, Keys, Shop, decision_id};
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A shop on a gate, founded before.
@@ -293,24 +293,19 @@ fn what_another_process_acknowledges_is_seen_at_once() {
     drop(Shop::begin(&path, 64 << 10));
     let reader = Log::open(&path).unwrap();
     let mut prefix = Prefix::new();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_appender"))
-        .args([path.to_str().unwrap(), "0", "7", "150"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let orders = Orders { submissions: 150, ..Orders::alone(&path, 0, 7) };
+    let appender = Appender::start(env!("CARGO_BIN_EXE_appender"), &orders);
     let mut acknowledged = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        let (seq, hash) = line.split_once(' ').unwrap();
-        let seq: u64 = seq.parse().unwrap();
+    for said in appender.said() {
+        let Said::Acknowledged { seq, hash } = said else { continue };
         if seq >= prefix.next {
             reader.refresh().unwrap();
             prefix.read_on(&reader);
         }
-        assert_eq!(reader.row(seq).unwrap().parse().unwrap().row_hash.to_string(), hash);
+        assert_eq!(reader.row(seq).unwrap().parse().unwrap().row_hash, hash);
         acknowledged += 1;
     }
-    assert!(child.wait().unwrap().success());
+    appender.end().unwrap();
     assert_eq!(acknowledged, 150 * 7);
     assert_eq!(reader.head().size, FOUNDING + acknowledged);
     assert_eq!(Log::open(&path).unwrap().head(), reader.head());

@@ -9,7 +9,7 @@
     reason = "a test"
 )]
 
-use counterfoil_ledger::{Ledger, Log, OpenError};
+use counterfoil_ledger::{Ledger, Log, OpenError, reindex};
 use counterfoil_tests::shop::{ENTITIES, FOUNDING, Shop};
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::fs::{self, OpenOptions};
@@ -158,6 +158,20 @@ fn a_segment_whose_header_was_never_synced_is_begun_anew() {
         assert!(shop.ledger.notices().iter().any(|notice| notice.contains("header")), "{bytes} bytes");
         assert!(!unborn.exists());
     }
+}
+
+#[test]
+fn a_founding_that_was_cut_short_is_left_alone_by_opening_and_can_be_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("shop");
+    fs::create_dir_all(path.join("log")).unwrap();
+    fs::write(path.join("log/00000000000000000000.new"), b"half a segment").unwrap();
+    assert!(matches!(open_error(&path), OpenError::NotALedger { .. }));
+    assert!(matches!(reindex(&path), Err(OpenError::NotALedger { .. })));
+    assert!(matches!(Log::open(&path), Err(OpenError::NotALedger { .. })));
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "nothing was made beside log/");
+    drop(Shop::begin(&path, 64 << 10));
+    assert_eq!(Log::open(&path).unwrap().head().size, FOUNDING);
 }
 
 #[test]

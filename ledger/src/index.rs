@@ -101,8 +101,10 @@ impl StateIndex for MemoryIndex {
     }
 }
 
-/// An index in sled. Its panics become errors.
-pub(crate) struct SledIndex {
+/// An index in sled. Its panics become errors, those of closing it too.
+pub(crate) struct SledIndex(Option<Trees>);
+
+struct Trees {
     state: sled::Tree,
     meta: sled::Tree,
     db: sled::Db,
@@ -136,30 +138,40 @@ impl SledIndex {
         let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(1000));
         let db = config.open().map_err(|error| error.to_string())?;
         let tree = |name: &str| db.open_tree(name).map_err(|error| error.to_string());
-        Ok(SledIndex { state: tree("state")?, meta: tree("meta")?, db })
+        Ok(SledIndex(Some(Trees { state: tree("state")?, meta: tree("meta")?, db })))
+    }
+
+    fn trees(&self) -> Result<&Trees, String> {
+        self.0.as_ref().ok_or_else(|| "sled is closed".to_owned())
     }
 }
 
 impl Drop for SledIndex {
     fn drop(&mut self) {
-        // What is not flushed is applied again from the log, so a failure here costs time and nothing else.
-        let _ = guarded(|| self.db.flush().map(drop).map_err(|error| error.to_string()));
+        // What is not flushed is applied again from the log, so a failure here costs time and nothing else. sled syncs
+        // once more as it is dropped, and panics when that fails.
+        let trees = self.0.take();
+        let _ = guarded(move || match trees {
+            Some(trees) => trees.db.flush().map(drop).map_err(|error| error.to_string()),
+            None => Ok(()),
+        });
     }
 }
 
 impl StateIndex for SledIndex {
     fn get(&self, key: &str) -> Result<Option<Held>, String> {
         guarded(|| {
-            let bytes = self.state.get(key).map_err(|error| error.to_string())?;
+            let bytes = self.trees()?.state.get(key).map_err(|error| error.to_string())?;
             bytes.map(|bytes| decode_held(&bytes).map_err(|error| error.to_string())).transpose()
         })
     }
 
     fn set(&self, key: &str, held: Option<&Held>) -> Result<(), String> {
         guarded(|| {
+            let state = &self.trees()?.state;
             match held {
-                Some(held) => self.state.insert(key, encode_held(held)),
-                None => self.state.remove(key),
+                Some(held) => state.insert(key, encode_held(held)),
+                None => state.remove(key),
             }
             .map(drop)
             .map_err(|error| error.to_string())
@@ -168,7 +180,7 @@ impl StateIndex for SledIndex {
 
     fn watermark(&self) -> Result<Option<Watermark>, String> {
         guarded(|| {
-            let Some(bytes) = self.meta.get(WATERMARK).map_err(|error| error.to_string())? else {
+            let Some(bytes) = self.trees()?.meta.get(WATERMARK).map_err(|error| error.to_string())? else {
                 return Ok(None);
             };
             decode_watermark(&bytes).map(Some).map_err(|error| error.to_string())
@@ -181,7 +193,7 @@ impl StateIndex for SledIndex {
             put_varint(VERSION, &mut bytes);
             put_varint(watermark.rows, &mut bytes);
             bytes.extend_from_slice(&watermark.last_hash.0);
-            self.meta.insert(WATERMARK, bytes).map(drop).map_err(|error| error.to_string())
+            self.trees()?.meta.insert(WATERMARK, bytes).map(drop).map_err(|error| error.to_string())
         })
     }
 }

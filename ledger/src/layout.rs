@@ -104,12 +104,16 @@ impl Layout {
 
     /// Whether this looks like a ledger at all.
     pub(crate) fn check(&self) -> Result<(), OpenError> {
-        let reason = match (self.is_dir(&self.root), self.is_dir(&self.log())) {
-            (true, true) => return Ok(()),
-            (true, false) => "it has no directory log/",
-            (false, _) => "there is no such directory",
-        };
-        Err(OpenError::NotALedger { path: self.root.clone(), reason })
+        match (self.is_dir(&self.root), self.is_dir(&self.log())) {
+            (true, true) if !self.segments()?.is_empty() => Ok(()),
+            (true, true) => Err(self.no_ledger("log/ holds no segment")),
+            (true, false) => Err(self.no_ledger("it has no directory log/")),
+            (false, _) => Err(self.no_ledger("there is no such directory")),
+        }
+    }
+
+    pub(crate) fn no_ledger(&self, reason: &'static str) -> OpenError {
+        OpenError::NotALedger { path: self.root.clone(), reason }
     }
 
     /// Takes the lock that one writer holds for as long as it lives.

@@ -79,13 +79,8 @@ pub(crate) fn born_segments(
         }
         firsts.pop();
     }
-    match firsts.pop() {
-        Some(last) => Ok((firsts, last)),
-        None => {
-            let reason = "log/ holds no segment";
-            Err(OpenError::NotALedger { path: layout.root().to_owned(), reason })
-        }
-    }
+    let last = firsts.pop().ok_or_else(|| layout.no_ledger("log/ holds no segment"))?;
+    Ok((firsts, last))
 }
 
 /// Loads the closed segments of a ledger; yields where the last one of them ends.

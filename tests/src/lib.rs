@@ -23,6 +23,7 @@
 )]
 
 pub mod accepted;
+pub mod appender;
 pub mod broken;
 pub mod case;
 pub mod damage;
@@ -32,7 +33,9 @@ pub mod failing_index;
 pub mod forge;
 pub mod founding;
 pub mod gate;
+pub mod image;
 pub mod impostors;
+pub mod journal;
 pub mod lawless;
 pub mod output;
 mod piece;

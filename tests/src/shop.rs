@@ -60,15 +60,35 @@ impl Shop {
         let (owner, seal_key) = (&keys.owner, keys.ledger.clone());
         let ledger = Ledger::create_on(platform, dir, "example.com/shop", policy, owner, seal_key)?;
         let shop = Shop { ledger, keys };
-        for (number, role, name, key) in [
-            (1, Role::Executor, "executor-1", &shop.keys.executor),
-            (2, Role::Operator, "operator-1", &shop.keys.operator),
-        ] {
+        shop.grant_keys()?;
+        Ok(shop)
+    }
+
+    /// Opens a shop's ledger, or begins it, or goes on with a founding that was cut short.
+    pub fn ensure_on(platform: &Platform, dir: &Path, segment_bytes: u64) -> Result<Self, CreateError> {
+        let shop = match Self::open_on(platform, dir) {
+            Ok(shop) => shop,
+            Err(OpenError::NotALedger { .. }) => return Self::begin_on(platform, dir, segment_bytes),
+            Err(error) => return Err(CreateError::Open(Box::new(error))),
+        };
+        shop.grant_keys()?;
+        Ok(shop)
+    }
+
+    /// Grants the keys that a shop begins with, as far as they are not granted yet.
+    fn grant_keys(&self) -> Result<(), SubmitError> {
+        let grants = [
+            (1, Role::Executor, "executor-1", &self.keys.executor),
+            (2, Role::Operator, "operator-1", &self.keys.operator),
+        ];
+        let size = self.ledger.log().head().size;
+        for (number, role, name, key) in grants.into_iter().filter(|(number, ..)| u64::from(*number) >= size)
+        {
             let grant = KeyChange::Grant { key: *key.public().as_bytes(), roles: role.bit(), name };
             let draft = Draft::with_body(IntentId([number; 16]), Body::Key(grant), now());
-            shop.land(&shop.keys.owner, &[draft])?;
+            self.land(&self.keys.owner, &[draft])?;
         }
-        Ok(shop)
+        Ok(())
     }
 
     /// Opens a shop's ledger again.
@@ -111,6 +131,11 @@ pub fn decision_id(number: u64) -> IntentId {
     id[..8].copy_from_slice(&(number + 1).to_be_bytes());
     id[8..].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
     IntentId(id)
+}
+
+/// The number of the reference decision with this id.
+pub fn decision_number(id: &IntentId) -> u64 {
+    u64::from_be_bytes(id.0[..8].try_into().unwrap()).wrapping_sub(1)
 }
 
 fn decision_entity(number: u64) -> String {
