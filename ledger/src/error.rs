@@ -23,6 +23,12 @@ impl FileError {
     pub fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
         move |error| FileError { path: path.to_owned(), error }
     }
+
+    /// The same error, saying what to do.
+    pub(crate) fn adding(self, advice: &str) -> Self {
+        let error = io::Error::new(self.error.kind(), format!("{}; {advice}", self.error));
+        FileError { error, ..self }
+    }
 }
 
 /// Bytes of the log that are not what was written.

@@ -150,7 +150,14 @@ fn keep(
         .map(free)
         .find(|target| layout.storage().kind(target).is_none())
         .unwrap_or_else(|| free(u32::MAX));
-    layout.copy_range(file, path, range, &target)?;
+    let bytes = range.end.saturating_sub(range.start);
+    if let Err(failed) = layout.copy_range(file, path, range, &target) {
+        // Half a copy is of no use, and a full disk needs the room.
+        let _ = layout.discard(&target);
+        return Err(
+            failed.adding(&format!("{bytes} bytes are kept here before they are cut; make room for them"))
+        );
+    }
     layout.sync_dir(&quarantine)?;
     layout.sync_dir(layout.root())?;
     Ok(target)

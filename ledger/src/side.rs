@@ -37,6 +37,8 @@ const VERSION: u32 = 1;
 const FIXED: usize = CRC_END + 3 * 8 + 16 + 32 + 8 + 5 * 8;
 /// Where the checksum ends, and what it covers begins.
 const CRC_END: usize = 8 + 4 + 4;
+/// Bytes that any side file may have.
+const LEAST: u64 = 64 * 1024;
 const PROBES: u64 = 7;
 const BITS_PER_ROW: usize = 10;
 /// Bytes that are read and checked at once when something is looked up.
@@ -163,7 +165,10 @@ impl SideFile {
     pub fn open_within(layout: &Layout, header: &SegmentHeader, segment_bytes: u64) -> Option<Self> {
         let path = layout.side(header.first_seq);
         let file = layout.open(&path, Access::Read).ok()?;
-        let mut bytes = vec![0; usize::try_from(file.size().ok()?).ok()?];
+        // A row and an operation take more than a quarter of their entries, so a larger file is none of this segment.
+        let size =
+            file.size().ok().filter(|size| *size <= segment_bytes.saturating_mul(4).saturating_add(LEAST))?;
+        let mut bytes = vec![0; usize::try_from(size).ok()?];
         file.read_exact_at(0, &mut bytes).ok()?;
         let mut found = Self::decode(path, file, &bytes)?;
         found.blocks = bytes.chunks(BLOCK).map(crc32c::crc32c).collect();

@@ -10,13 +10,16 @@
 //! * A sync that fails is final: what it should have made durable is in an unknown state, and is never synced again.
 
 use counterfoil_format::frame::ReadAt;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use std::fmt::Debug;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes of the files that are read whole, at most.
+const SMALL: usize = 1 << 20;
 
 /// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +95,11 @@ pub trait Storage: Send + Sync + Debug {
         Ok(path.to_owned())
     }
 
-    /// Reads a whole file.
+    /// Reads a small file whole: a checkpoint, a mark. One that is larger than they can be is an error.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let file = self.open(path, Access::Read)?;
-        let size = usize::try_from(file.size()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let mut bytes = vec![0; size];
+        let size = usize::try_from(file.size()?).ok().filter(|size| *size <= SMALL);
+        let mut bytes = vec![0; size.ok_or(io::ErrorKind::FileTooLarge)?];
         file.read_exact_at(0, &mut bytes)?;
         Ok(bytes)
     }
@@ -141,6 +144,18 @@ impl StoredFile for DiskFile {
     }
 }
 
+/// Opens a file, and nothing else: a pipe that stands in its place keeps nobody waiting.
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "this is no regular file; put it aside, or restore what was here",
+    ))
+}
+
 #[derive(Debug)]
 struct DiskLock(#[expect(dead_code, reason = "the lock is held while the file is open")] File);
 
@@ -155,11 +170,11 @@ impl Storage for Disk {
             Access::CreateNew => options.read(true).write(true).create_new(true),
             Access::Replace => options.read(true).write(true).create(true).truncate(true),
         };
-        Ok(Arc::new(DiskFile(options.open(path)?)))
+        Ok(Arc::new(DiskFile(open_regular(&mut options, path)?)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let file = open_regular(File::options().create(true).truncate(false).write(true), path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Box::new(DiskLock(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
