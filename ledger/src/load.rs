@@ -99,7 +99,8 @@ pub(crate) fn load_closed(
     };
     let mut sealed = Vec::with_capacity(closed.len());
     for first in closed {
-        let segment = load_one_closed(layout, *first, &mut end, sides, notices)?;
+        let to_go_on = closed.last() == Some(first);
+        let segment = load_one_closed(layout, *first, to_go_on, &mut end, sides, notices)?;
         sealed.push(Arc::new(segment));
     }
     Ok((sealed, end))
@@ -152,9 +153,11 @@ pub(crate) fn frame_error(path: &Path, offset: u64, error: FrameError) -> OpenEr
     }
 }
 
+/// Loads a closed segment. `to_go_on` says that what its side file tells of its end is what the next rows build on.
 fn load_one_closed(
     layout: &Layout,
     first: u64,
+    to_go_on: bool,
     end: &mut SegmentEnd,
     sides: Sides,
     notices: &mut Vec<String>,
@@ -163,7 +166,7 @@ fn load_one_closed(
     let (file, header) = open_segment(layout, first, end, false)?;
     let size = file.size().map_err(FileError::at(&path))?;
     let side = if sides == Sides::Rebuild { None } else { SideFile::open(layout, &header, size) };
-    let look = match side {
+    let look = match side.filter(|side| !to_go_on || side.is_borne_out(&*file, &header)) {
         Some(side) => {
             *end = side.end.clone();
             Look::Side(side)
@@ -206,19 +209,18 @@ fn write_side(
 const READ_THROUGH: u64 = 4 * 1024 * 1024;
 
 /// Where reading the last segment begins: behind what its side file covers, when it is large and the writer has left one
-/// as it closed. The side file must name the hash of the row that stands in the segment where it ends.
+/// as it closed, and the segment bears it out.
 pub(crate) fn begin_last(layout: &Layout, begun: Segment, before: &SegmentEnd) -> (Segment, Position) {
     let start = Position::start(&begun.header, before.last_landed, before.tree.clone());
     let covered = || {
         let size = begun.file.size().ok().filter(|size| *size > READ_THROUGH)?;
-        let side = SideFile::open_within(layout, &begun.header, size)?;
+        let side = SideFile::open_within(layout, &begun.header, size)
+            .filter(|side| side.is_borne_out(&*begun.file, &begun.header))?;
         let SegmentEnd { rows, bytes: offset, last_hash, last_landed, tree } = side.end.clone();
         let seq = begun.header.first_seq.checked_add(rows)?;
         let mut covered = Segment::begun(begun.header, begun.path.clone(), begun.file.clone());
         (covered.look, covered.end, covered.end_seq) = (Look::Memory(side.lookups().ok()?), offset, seq);
-        let last = covered.row(seq.checked_sub(1)?).ok()?;
-        let stands = last.parse().ok()?.row_hash == last_hash;
-        stands.then_some((covered, Position { offset, seq, last_hash, last_landed, tree }))
+        Some((covered, Position { offset, seq, last_hash, last_landed, tree }))
     };
     covered().unwrap_or((begun, start))
 }

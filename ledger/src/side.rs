@@ -25,8 +25,10 @@ use crate::storage::{Access, StoredFile};
 use counterfoil_format::Hash;
 use counterfoil_format::codec::{CodecError, Cursor};
 use counterfoil_format::frame::SegmentHeader;
+use counterfoil_format::group::{GroupBody, GroupHeader};
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::merkle::CompactRange;
+use counterfoil_format::row::Row;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -240,6 +242,23 @@ impl SideFile {
             blocks: Vec::new(),
             bytes: 0,
         })
+    }
+
+    /// Whether the segment bears out what the side file says of its end: the last group stands there, with that tree
+    /// under its seal, and with that row.
+    pub fn is_borne_out(&self, segment: &dyn StoredFile, header: &SegmentHeader) -> bool {
+        let read = || {
+            let (end, at) = (&self.end, self.groups.last()?);
+            let group = GroupHeader::read(segment, at.offset, end.bytes, &header.salt).ok()?;
+            let mut body = Vec::new();
+            group.read_body(segment, at.offset, &header.salt, &mut body).ok()?;
+            let body = GroupBody::parse(&group, &body).ok()?;
+            let last = Row::parse(body.rows().last()?.1).ok()?;
+            let stands = (at.offset + group.group_bytes(), group.end_seq(), Some(body.seal.root))
+                == (end.bytes, self.first_seq.checked_add(end.rows)?, end.tree.root());
+            Some(stands && (last.row_hash, last.landing.landed_at) == (end.last_hash, end.last_landed))
+        };
+        read().unwrap_or(false)
     }
 
     /// Reads a few bytes, no more than a block has. They are those that were there when the file was opened, or it is an
