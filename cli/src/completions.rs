@@ -14,7 +14,8 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  counterfoil completions bash > ~/.local/share/bash-completion/completions/counterfoil
+  counterfoil completions bash \\
+    > ~/.local/share/bash-completion/completions/counterfoil
   counterfoil completions zsh > \"${fpath[1]}/_counterfoil\"
   counterfoil completions fish > ~/.config/fish/completions/counterfoil.fish";
 

@@ -14,8 +14,8 @@ use std::io::Write;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  counterfoil diff 10 41                      what rows 11 to 41 changed
-  counterfoil diff 2026-11-01 2026-11-23      by the ledger's clock, midnight UTC
+  counterfoil diff 10 41                   what rows 11 to 41 changed
+  counterfoil diff 2026-11-01 2026-11-23   by the ledger's clock, midnight UTC
   counterfoil diff 10 41 --json")]
 pub struct Args {
     /// The first moment: after this row, or at this time

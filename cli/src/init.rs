@@ -41,7 +41,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   counterfoil init shop --origin example.com/shop
-  counterfoil init shop --origin example.com/shop --executor pricing-bot --operator alice
+  counterfoil init shop --origin example.com/shop --executor bot --operator alice
   COUNTERFOIL_KEY_DIR=~/keys counterfoil init shop --origin example.com/shop
 
 It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner,
@@ -109,7 +109,10 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
     let shown = quoted_path(dir);
     writeln!(out, "Next:")?;
     writeln!(out, "  counterfoil -l {shown} append decisions.jsonl")?;
-    writeln!(out, "  counterfoil verify {shown} --pin ledger_id={ledger_id} --pin owner={owner}")?;
+    writeln!(
+        out,
+        "  counterfoil verify {shown} \\\n    --pin ledger_id={ledger_id} \\\n    --pin owner={owner}"
+    )?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@
 //! the integer 1000, `1.5e-2` is 15 with scale 3. What is withheld or erased prints as `{"withheld": "<commitment>"}`, and
 //! `$map` keeps a map that looks like that, or like bytes, apart from it. It is read as it is printed.
 
+use crate::table::is_hidden;
 use counterfoil_format::Hash;
 use counterfoil_format::limits::DECIMAL_SCALE;
 use counterfoil_format::part::Slot;
@@ -281,6 +282,19 @@ fn shorten(text: &str) -> String {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
+}
+
+/// JSON for people: the same, with characters that a terminal hides or obeys written as escapes.
+pub fn shown(value: &Json) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        let mut units = [0; 2];
+        match is_hidden(c) {
+            true => c.encode_utf16(&mut units).iter().for_each(|unit| text += &format!("\\u{unit:04x}")),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 #[cfg(test)]

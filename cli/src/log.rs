@@ -101,6 +101,7 @@ const PAGE: usize = 1000;
 fn table() -> Table {
     Table::with_heading(&["SEQ", "LANDED (UTC)", "OUTCOME", "ACTION", "ENTITY", "T", "AUTHOR", "WHAT"])
         .right(0)
+        .fitting()
 }
 
 fn print_json(log: &Log, names: &mut Names<'_>, range: Range<u64>, out: &mut dyn Write) -> Result<()> {

@@ -11,9 +11,10 @@ use std::io::Write;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  counterfoil restore --to 41              show what would happen
+  counterfoil restore --to 41          show what would happen
   counterfoil restore --to 41 --apply --yes
-  counterfoil restore --to 99 --apply      after that, row 99 was the head before: this brings it all back")]
+  counterfoil restore --to 99 --apply  when row 99 was the head before that:
+                                       this brings it all back")]
 pub struct Args {
     /// The row after which the state was as it shall be
     #[arg(long, value_name = "SEQ")]

@@ -15,8 +15,8 @@ use std::io::Write;
 #[command(after_help = "\
 Examples:
   counterfoil state
-  counterfoil state --at 41                      after row 41
-  counterfoil state --at 2026-11-23T10:00:00Z    at that time, by the ledger's clock
+  counterfoil state --at 41                     after row 41
+  counterfoil state --at 2026-11-23T10:00:00Z   by the ledger's clock
   counterfoil state --prefix price/ --json")]
 pub struct Args {
     /// After this row, or at this time (RFC 3339); now, when not given
@@ -50,7 +50,8 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
     let mut first = true;
     for (key, held) in held {
-        write!(out, "{}\n  {}: {}", if first { "{" } else { "," }, json!(key), json::of_leaf(&held.leaf))?;
+        let (key, held) = (json::shown(&json!(key)), json::shown(&json::of_leaf(&held.leaf)));
+        write!(out, "{}\n  {key}: {held}", if first { "{" } else { "," })?;
         first = false;
     }
     writeln!(out, "{}", if first { "{}" } else { "\n}" })?;

@@ -1,6 +1,7 @@
 //! Aligned text for people.
 
-use std::io::{self, Write};
+use rustix::termios::tcgetwinsize;
+use std::io::{self, IsTerminal, Write};
 
 /// Rows of cells, printed in columns. The last column is as wide as it likes.
 #[derive(Debug, Default)]
@@ -9,7 +10,12 @@ pub struct Table {
     right: Vec<usize>,
     /// How wide columns are at least.
     widths: Vec<usize>,
+    /// How long a line may be, when the last column is cut to it.
+    line: Option<usize>,
 }
+
+/// What is left of the last column, however narrow the terminal.
+const LEAST: usize = 8;
 
 impl Table {
     /// A table with a heading for each column.
@@ -22,6 +28,14 @@ impl Table {
     /// Aligns a column to the right.
     pub fn right(mut self, column: usize) -> Self {
         self.right.push(column);
+        self
+    }
+
+    /// Cuts the last column so that lines fit the terminal, when there is one.
+    pub fn fitting(mut self) -> Self {
+        let out = io::stdout();
+        self.line =
+            out.is_terminal().then(|| tcgetwinsize(&out).ok()).flatten().map(|size| size.ws_col.into());
         self
     }
 
@@ -64,7 +78,11 @@ impl Table {
                 } else {
                     ("", padding.as_str())
                 };
-                line.extend([before, cell, behind, "  "]);
+                let last = column + 1 == row.len();
+                match self.line.filter(|_| last) {
+                    Some(end) => line += &cut(cell, end.saturating_sub(line.chars().count()).max(LEAST)),
+                    None => line.extend([before, cell, behind, "  "]),
+                }
             }
             writeln!(out, "{}", line.trim_end())?;
         }
@@ -74,15 +92,16 @@ impl Table {
 
 /// Text with its control characters escaped, so that what a row says cannot move the cursor or change colours.
 pub fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        if is_hidden(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+/// Whether a terminal hides a character or obeys it.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text cut to this many characters, with an ellipsis when something is missing.
