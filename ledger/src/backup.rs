@@ -166,6 +166,7 @@ impl Log {
             // Nobody knows what it names.
             Err(error) => return Err(FileError { path, error }.into()),
         };
+        let note = note.filter(|note| !self.denies(note));
         let Some(Checkpoint { size, root, .. }) = note.and_then(|note| Checkpoint::parse(&note.text).ok())
         else {
             return Ok(());

@@ -26,6 +26,7 @@ pub mod accepted;
 pub mod broken;
 pub mod case;
 pub mod damage;
+pub mod decay;
 pub mod disputed;
 pub mod draft;
 pub mod failing_index;
