@@ -11,6 +11,7 @@
 
 mod backup {
     pub mod copies;
+    mod elsewhere;
     mod interrupted;
     mod refused;
 }

@@ -157,3 +157,14 @@ fn every_sync_is_needed() {
     }
     assert!(missed.is_empty(), "nothing fails without the sync of: {missed:#?}");
 }
+
+/// A ledger that is founded where no directory is yet.
+#[test]
+fn directories_made_on_the_way_outlive_a_power_cut() {
+    let (fs, root) = (SimFs::default(), Path::new("/new/place/shop"));
+    let shop = Shop::begin_on(&platform(&fs), root, 4096).unwrap();
+    let rows = shop.ledger.log().head().size;
+    let disk = fs.power_cut(Left::Nothing, &mut Rng::new(0));
+    let shop = Shop::open_on(&platform(&disk), root).unwrap();
+    assert_eq!(shop.ledger.log().head().size, rows);
+}

@@ -83,7 +83,7 @@ fn print_json(
     let object = json!({
         "dest": dest, "origin": log.origin(), "ledger_id": log.ledger_id().to_string(),
         "rows": done.head.size, "rows_before": done.rows_before, "root": done.head.root.to_string(),
-        "segments": { "kept": done.kept, "linked": done.linked, "copied": done.copied },
+        "segments": { "kept": done.kept, "linked": done.linked, "copied": done.copied, "shared": done.shared },
         "bytes_copied": done.bytes_copied, "checkpoint": done.checkpoint.to_string(),
         "verdict": verified.verdict.name(), "findings": verified.findings.len(), "keys_copied": false,
     });
@@ -98,7 +98,7 @@ fn print(
     verified: &Report,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let BackupReport { head, rows_before, kept, linked, copied, bytes_copied, .. } = done;
+    let BackupReport { head, rows_before, kept, linked, shared, copied, bytes_copied, .. } = done;
     let new = head.size.saturating_sub(*rows_before);
     let mut table = Table::default();
     table.push(["copy", &dest.display().to_string()]);
@@ -118,8 +118,12 @@ fn print(
     if Layout::of(dest).keys().is_dir() {
         writeln!(out, "(What lies in {} was there before.)", Layout::of(dest).keys().display())?;
     }
-    if *linked > 0 {
-        writeln!(out, "Linked segments lie on this disk once; --copy, or another disk, makes them two.")?;
+    if *shared > 0 {
+        writeln!(
+            out,
+            "{shared} of the segments are links, of this run or earlier ones: their bytes lie on this disk once; \
+             --copy, or another disk, makes them two."
+        )?;
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ fn it_says_what_was_copied_and_what_was_not() {
     }
     assert_eq!(told["dest"], json!(dest));
     assert_eq!((&told["rows"], &told["rows_before"]), (&json!(4), &json!(0)));
-    assert_eq!(told["segments"], json!({ "kept": 0, "linked": 0, "copied": 1 }));
+    assert_eq!(told["segments"], json!({ "kept": 0, "linked": 0, "copied": 1, "shared": 0 }));
     assert_eq!((&told["verdict"], &told["findings"]), (&json!("intact"), &json!(0)));
     assert_eq!(told["keys_copied"], json!(false));
     assert_eq!(told["checkpoint"], fs::read_to_string(dest.join("checkpoint")).unwrap());
@@ -62,7 +62,7 @@ fn it_says_what_was_copied_and_what_was_not() {
     for words in ["5, 1 of them new", "0 were there, 0 linked, 1 copied anew", "verified  intact", &keys] {
         assert!(people.out.contains(words), "{words}: {}", people.out);
     }
-    assert!(!people.out.contains("Linked"), "nothing was");
+    assert!(!people.out.contains("are links"), "nothing was");
     let none = backup(&shop, &dest, &["--json"]).json();
     assert_eq!((&none["segments"]["kept"], &none["bytes_copied"]), (&json!(1), &json!(0)));
 }
@@ -77,8 +77,11 @@ fn closed_segments_are_linked_unless_copies_are_asked_for() {
     let linked = run("linked", &[]);
     assert_eq!(linked.status, 0, "{}", linked.err);
     assert!(linked.out.contains("1 linked, 1 copied") && linked.out.contains("--copy"), "{}", linked.out);
+    let again = run("linked", &[]);
+    let words = ["2 were there, 0 linked, 0 copied", "1 of the segments are links", "--copy"];
+    assert!(words.iter().all(|words| again.out.contains(words)), "links stay links: {}", again.out);
     let copied = run("copied", &["--copy", "--json"]).json();
-    assert_eq!(copied["segments"], json!({ "kept": 0, "linked": 0, "copied": 2 }));
+    assert_eq!(copied["segments"], json!({ "kept": 0, "linked": 0, "copied": 2, "shared": 0 }));
 }
 
 #[test]

@@ -14,13 +14,14 @@
 //!
 //! # Order and sync
 //!
-//! 1. The last segment of the source is synced: a reader may see a group before its writer has synced it, and what the
-//!    copy holds must never be taken back by a power cut here.
+//! 1. The source's segments and their names are synced: a link is no safer than the file, and what the copy holds must
+//!    never be taken back by a power cut here.
 //! 2. Segment by segment in row order: written under a name of its own, synced, renamed, directory synced. So at every
 //!    moment the copy holds the first rows of the ledger, and at least those it held before.
-//! 3. The checkpoint, when all rows that it names are there.
+//! 3. The checkpoint, when all rows that it names are there, and the copy's own directory.
 //!
-//! Nothing is ever written to a file that is there already. A run that was cut short is completed by the next one.
+//! Nothing is ever written to a file that is there already. A run that was cut short is completed by the next one,
+//! which syncs what it finds: nobody knows how far the one before it came. So a copy that was reported is durable.
 
 use crate::error::{BackupError, FileError, OpenError, ReadError};
 use crate::layout::{Layout, UNFINISHED};
@@ -34,6 +35,7 @@ use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::group::GroupHeader;
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::{Checkpoint, SignedNote};
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +60,9 @@ pub struct BackupReport {
     pub kept: u64,
     /// Segments that are other names of the ledger's own files since this run.
     pub linked: u64,
+    /// Segments whose bytes the disk holds once for the copy and for somebody else, linked in this run or in an earlier
+    /// one.
+    pub shared: u64,
     /// Segments that were copied in this run.
     pub copied: u64,
     /// Bytes of those.
@@ -87,18 +92,16 @@ impl Log {
         check_place(self.layout(), &dest)?;
         let _lock = dest.lock()?;
         let rows_before = self.rows_that_agree(&dest, &segments, &head)?;
-        sync_last(self.layout(), &segments)?;
+        sync_source(self.layout(), &segments)?;
         clear(&dest, &segments)?;
+        let (kept, linked, shared, copied, bytes_copied) = Default::default();
         let mut report =
-            BackupReport { head, rows_before, kept: 0, linked: 0, copied: 0, bytes_copied: 0, checkpoint };
+            BackupReport { head, rows_before, kept, linked, shared, copied, bytes_copied, checkpoint };
         for (place, segment) in segments.iter().enumerate() {
             let is_last = place + 1 == segments.len();
             put(self.layout(), &dest, segment, is_last, linking, &mut report)?;
         }
-        let note = report.checkpoint.to_string();
-        if dest.storage().read(&dest.checkpoint()).ok().as_deref() != Some(note.as_bytes()) {
-            dest.replace(&dest.checkpoint(), note.as_bytes(), true)?;
-        }
+        put_checkpoint(&dest, &report.checkpoint.to_string())?;
         confirm(&dest, &head)?;
         Ok(report)
     }
@@ -156,8 +159,14 @@ impl Log {
     /// Holds the checkpoint of a copy against this log, when it names rows that the copy has lost: they must be this
     /// log's rows too.
     fn compare_checkpoint(&self, dest: &Layout, rows: u64, head: &Head) -> Result<(), BackupError> {
-        let bytes = dest.storage().read(&dest.checkpoint()).ok();
-        let note = bytes.and_then(|bytes| SignedNote::parse(&bytes).ok());
+        let path = dest.checkpoint();
+        let note = match dest.storage().read(&path) {
+            Ok(bytes) => SignedNote::parse(&bytes).ok(),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            // Nobody knows what it names.
+            Err(error) => return Err(FileError { path, error }.into()),
+        };
+        let note = note.filter(|note| !self.denies(note));
         let Some(Checkpoint { size, root, .. }) = note.and_then(|note| Checkpoint::parse(&note.text).ok())
         else {
             return Ok(());
@@ -211,21 +220,24 @@ fn check_place(source: &Layout, dest: &Layout) -> Result<(), BackupError> {
     if empty { Ok(()) } else { Err(occupied()) }
 }
 
-/// Makes the destination's directories, durably.
+/// Makes the destination's directories. Those that are there may have been made by a run that died before it synced
+/// their names.
 fn prepare(dest: &Layout) -> Result<(), FileError> {
     if !dest.is_dir(&dest.log()) {
         dest.storage().create_dirs(&dest.log()).map_err(FileError::at(&dest.log()))?;
-        dest.sync_dir(dest.root())?;
-        dest.sync_parent()?;
     }
-    Ok(())
+    dest.sync_dir(dest.root())?;
+    dest.sync_parent()?;
+    dest.sync_above()
 }
 
-/// Makes durable what a reader has seen of the last segment. Its writer may have written the last group and not yet
-/// synced it. The handle is one of its own, so that an error of the disk is told to both.
-fn sync_last(source: &Layout, segments: &[SegmentFile]) -> Result<(), FileError> {
-    let Some(SegmentFile { path, .. }) = segments.last() else { return Ok(()) };
-    source.open(path, Access::Read)?.sync_data().map_err(FileError::at(path))
+/// Makes the source durable: a copy that links its files is no safer than they are, and no power cut may take back what
+/// the copy holds. Nobody may have synced it, when it was put there by hand.
+fn sync_source(source: &Layout, segments: &[SegmentFile]) -> Result<(), FileError> {
+    segments.iter().try_for_each(|segment| sync_file(source, &segment.path))?;
+    source.sync_dir(&source.log())?;
+    source.sync_dir(source.root())?;
+    source.sync_parent()
 }
 
 /// Removes what is in the way: files that a crash left unfinished, and segments without rows.
@@ -256,10 +268,11 @@ fn put(
     let first = segment.header.first_seq;
     let path = dest.segment(first);
     let may_link = linking == Linking::Allowed && !is_last;
-    let is_kept = dest.storage().kind(&path).is_some()
-        && is_same(dest, segment, &path)?
-        && (may_link || !dest.storage().is_shared(&path).map_err(FileError::at(&path))?);
+    let is_shared = || dest.storage().is_shared(&path).map_err(FileError::at(&path));
+    let is_kept =
+        dest.storage().kind(&path).is_some() && is_same(dest, segment, &path)? && (may_link || !is_shared()?);
     if is_kept {
+        sync_file(dest, &path)?;
         report.kept += 1;
     } else if may_link && dest.link(&segment.path, &path).is_ok() {
         report.linked += 1;
@@ -268,12 +281,30 @@ fn put(
         report.copied += 1;
         report.bytes_copied += segment.end;
     }
+    report.shared += u64::from(is_shared()?);
     dest.sync_dir(&dest.log())?;
     let has_side = is_kept && dest.storage().kind(&dest.side(first)).is_some();
     if !is_last && !has_side {
         put_side(source, dest, first, may_link);
     }
     Ok(())
+}
+
+/// Puts the checkpoint into the destination, unless it is there.
+fn put_checkpoint(dest: &Layout, note: &str) -> Result<(), FileError> {
+    let path = dest.checkpoint();
+    if dest.storage().read(&path).ok().as_deref() == Some(note.as_bytes()) {
+        sync_file(dest, &path)?;
+    } else {
+        dest.replace(&path, note.as_bytes(), true)?;
+    }
+    dest.sync_dir(dest.root())
+}
+
+/// Makes a file durable that somebody else has written. The handle is one of its own, so that an error of the disk is
+/// told to both.
+fn sync_file(layout: &Layout, path: &Path) -> Result<(), FileError> {
+    layout.open(path, Access::Read)?.sync_data().map_err(FileError::at(path))
 }
 
 /// Puts the side file of a closed segment into the destination. One that is missing is rebuilt when it is needed, so

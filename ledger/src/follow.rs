@@ -19,11 +19,12 @@ use crate::error::{FileError, OpenError};
 use crate::layout::Layout;
 use crate::load::{Sides, begin_last, born_segments, frame_error, load_closed, open_segment};
 use crate::log::Inner;
-use crate::recovery::{Tail, Witnesses, judge_tail};
+use crate::recovery::{Tail, judge_tail};
 use crate::scan::{Buffers, Position, ScannedGroup, scan_group};
 use crate::segment::Segment;
 use crate::side::SideFile;
 use crate::storage::{Access, StoredFile};
+use crate::witness::Witnesses;
 use counterfoil_format::frame::{FrameError, SegmentHeader};
 use counterfoil_format::group::GroupHeader;
 use std::io::ErrorKind;
@@ -73,9 +74,16 @@ fn write(inner: &RwLock<Inner>) -> RwLockWriteGuard<'_, Inner> {
 impl Follower {
     /// Stands before the last segment of a ledger; the closed ones are loaded.
     pub fn begin(layout: Layout) -> Result<(Self, Inner), OpenError> {
-        let witnesses = Witnesses::gather(&layout, None);
         layout.check()?;
-        let (closed, last) = born_segments(&layout, &witnesses, false, &mut Vec::new())?;
+        let witnesses = Witnesses::gather(&layout, None);
+        match Self::begin_by(layout.clone(), &witnesses) {
+            Err(_) if witnesses.is_denied(&layout) => Self::begin_by(layout, &Witnesses::default()),
+            result => result,
+        }
+    }
+
+    fn begin_by(layout: Layout, witnesses: &Witnesses) -> Result<(Self, Inner), OpenError> {
+        let (closed, last) = born_segments(&layout, witnesses, false, &mut Vec::new())?;
         let (sealed, before) = load_closed(&layout, &closed, Sides::Read, &mut Vec::new())?;
         let (file, header) = open_segment(&layout, last, &before, false)?;
         let begun = Segment::begun(header, layout.segment(last), file);
@@ -101,13 +109,23 @@ impl Follower {
 
     /// Reads the last segment known to its end; yields whether there is a next one to go on with.
     fn step(&mut self, inner: &RwLock<Inner>) -> Result<bool, OpenError> {
-        let signs = Signs::gather(&self.layout);
+        let mut signs = Signs::gather(&self.layout);
+        match self.step_by(inner, &signs) {
+            Err(_) if signs.witnesses.is_denied(&self.layout) => {
+                signs.witnesses.disbelieve();
+                self.step_by(inner, &signs)
+            }
+            result => result,
+        }
+    }
+
+    fn step_by(&mut self, inner: &RwLock<Inner>, signs: &Signs) -> Result<bool, OpenError> {
         let open = {
             let active = &inner.read().unwrap_or_else(PoisonError::into_inner).active;
             Open { header: active.header, path: active.path.clone(), file: active.file.clone() }
         };
         let next = self.next_segment(open.header.first_seq, &signs.witnesses)?;
-        self.read_on(inner, &open, &signs, next.is_some())?;
+        self.read_on(inner, &open, signs, next.is_some())?;
         let Some(next) = next else { return Ok(false) };
         let end = self.at.end(&open.header);
         let (file, header) = open_segment(&self.layout, next, &end, false)?;

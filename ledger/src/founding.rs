@@ -1,7 +1,8 @@
 //! The founding of a ledger: its first segment, with row 0.
 //!
 //! The segment gets its name only when all of it is durable, so a crash leaves a directory in which a ledger can be
-//! founded again, or a ledger. The names of the directories become durable when it is opened.
+//! founded again, or a ledger. The names of `log/` and of the ledger's directory become durable when it is opened, those of
+//! the directories above, which may be new too, before.
 
 use crate::batch::Batch;
 use crate::builder::{SubmissionBuilder, random};
@@ -51,6 +52,7 @@ pub(crate) fn found(
     segment.extend(group.map_err(|error| DraftError::Format { index: 0, error })?);
 
     layout.storage().create_dirs(&layout.log()).map_err(FileError::at(&layout.log()))?;
+    layout.sync_above()?;
     layout.replace(&layout.segment(0), &segment, true)?;
     Ok(())
 }

@@ -135,10 +135,24 @@ impl Layout {
 
     /// Makes the name of the ledger's own directory durable, as far as the directory above may be opened.
     pub(crate) fn sync_parent(&self) -> Result<(), FileError> {
-        let Some(parent) = self.root.parent() else { return Ok(()) };
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        match self.sync_dir(parent) {
-            Err(denied) if denied.error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        self.root.parent().map_or(Ok(()), |parent| self.sync_if_allowed(parent))
+    }
+
+    /// Makes the names of the directories above durable, in which the ledger's own directory lies: all or some of them
+    /// may have been made for it.
+    pub(crate) fn sync_above(&self) -> Result<(), FileError> {
+        self.root.ancestors().skip(2).try_for_each(|dir| self.sync_if_allowed(dir))
+    }
+
+    /// The same for a directory that is not the ledger's, as far as it may be opened and can be synced.
+    fn sync_if_allowed(&self, dir: &Path) -> Result<(), FileError> {
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        match self.sync_dir(dir) {
+            Err(refused)
+                if matches!(refused.error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) =>
+            {
+                Ok(())
+            }
             result => result,
         }
     }
@@ -168,8 +182,13 @@ impl Layout {
     ) -> Result<(), FileError> {
         let fresh = unfinished(to);
         self.discard(&fresh)?;
-        self.copy_range(from, path, 0..size, &fresh)?;
-        self.storage.rename(&fresh, to).map_err(FileError::at(to))
+        let copied = self.copy_range(from, path, 0..size, &fresh);
+        let named = copied.and_then(|()| self.storage.rename(&fresh, to).map_err(FileError::at(to)));
+        if named.is_err() {
+            // A disk that is full has room again.
+            let _ = self.discard(&fresh);
+        }
+        named
     }
 
     /// Gives a file the name `to` as well, in place of the one that has it. The names are durable once the directory is
@@ -178,7 +197,9 @@ impl Layout {
         let fresh = unfinished(to);
         self.discard(&fresh)?;
         self.storage.hard_link(file, &fresh).map_err(FileError::at(&fresh))?;
-        self.storage.rename(&fresh, to).map_err(FileError::at(to))
+        self.storage.rename(&fresh, to).map_err(FileError::at(to))?;
+        // Where `to` was a name of this very file, renaming does nothing, and leaves both names.
+        self.discard(&fresh)
     }
 
     /// Copies bytes of an open file to a new file, durably but for its name.

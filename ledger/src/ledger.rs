@@ -71,7 +71,8 @@ impl Ledger {
         layout.sync_dir(layout.root())?;
         layout.sync_parent()?;
         let index = Opened::on(&layout, &*platform.index);
-        let loaded = load(&layout, index.as_ref().map_or(0, Opened::rows), Sides::Mend)?;
+        let indexed = index.as_ref().map_or(0, Opened::rows);
+        let loaded = load(&layout, indexed, Sides::Mend, Some(seal_key.public()))?;
         let (tree, mut notices) = (loaded.tree.clone(), loaded.notices.clone());
         let log = Arc::new(Log::from_loaded(layout, loaded)?);
         let governance = log.governance()?;

@@ -82,6 +82,7 @@ pub mod storage;
 mod submission;
 mod sync;
 mod tiles;
+mod witness;
 mod writer;
 
 pub use backup::{BackupReport, Linking};

@@ -7,13 +7,15 @@ use crate::error::{Damage, FileError, OpenError};
 use crate::layout::Layout;
 use crate::log::Head;
 use crate::lookup::Lookups;
-use crate::recovery::{Tail, Witnesses, is_unborn, judge_tail, remove_unborn, settle};
+use crate::recovery::{Tail, is_unborn, judge_tail, remove_unborn, settle};
 use crate::scan::{Position, Scanned, scan_segment};
 use crate::segment::{Look, Segment};
 use crate::side::{self, SegmentEnd, SideFile};
 use crate::storage::{Access, StoredFile};
+use crate::witness::Witnesses;
 use counterfoil_format::Hash;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
+use counterfoil_format::key::PublicKey;
 use counterfoil_format::merkle::CompactRange;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -46,10 +48,24 @@ pub(crate) fn load_copy(layout: &Layout) -> Result<Loaded, OpenError> {
 }
 
 /// Loads the segments of a ledger for its writer, and repairs what a crash has left; the state index holds this many
-/// rows.
-pub(crate) fn load(layout: &Layout, indexed: u64, sides: Sides) -> Result<Loaded, OpenError> {
-    let witnesses = Witnesses::gather(layout, Some(indexed));
-    load_with(layout, &witnesses, sides)
+/// rows, and this key seals, as far as it is known.
+pub(crate) fn load(
+    layout: &Layout,
+    indexed: u64,
+    sides: Sides,
+    key: Option<&PublicKey>,
+) -> Result<Loaded, OpenError> {
+    let mut witnesses = Witnesses::gather(layout, Some(indexed));
+    key.into_iter().for_each(|key| witnesses.hold_against(key));
+    let mut loaded = match load_with(layout, &witnesses, sides) {
+        Err(_) if witnesses.is_denied(layout) => {
+            witnesses.disbelieve();
+            load_with(layout, &witnesses, sides)
+        }
+        result => result,
+    }?;
+    loaded.notices.extend(witnesses.doubt(layout));
+    Ok(loaded)
 }
 
 fn load_with(layout: &Layout, witnesses: &Witnesses, sides: Sides) -> Result<Loaded, OpenError> {

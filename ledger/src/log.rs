@@ -12,14 +12,15 @@ use crate::platform::Platform;
 use crate::segment::{GroupPlace, Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
 use counterfoil_format::Hash;
-use counterfoil_format::body::Body;
+use counterfoil_format::body::{Body, Role};
 use counterfoil_format::group::GroupBody;
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::note::{Checkpoint, SignedNote, VerifierKey, checkpoint_text};
+use counterfoil_format::note::{Checkpoint, NoteError, SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_rules::governance::{Governance, GovernanceError};
+use counterfoil_rules::keyring::Enrolled;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -149,6 +150,15 @@ impl Log {
         let text = checkpoint_text(&self.origin, header.end_seq(), &seal.root);
         let key = VerifierKey { name: self.origin.clone(), key };
         Ok(SignedNote::new(text, &key, &seal.signature))
+    }
+
+    /// Whether a key that has sealed this ledger stands under a note and has not signed it.
+    pub(crate) fn denies(&self, note: &SignedNote) -> bool {
+        let named = |key: &Enrolled| VerifierKey { name: self.origin.clone(), key: key.key.clone() };
+        let denied = |key: &&Enrolled| matches!(note.verify(&named(key)), Err(NoteError::BadSignature(_)));
+        let seals = |key: &&Enrolled| key.roles & Role::Ledger.bit() != 0;
+        self.governance()
+            .is_ok_and(|found| found.keys.all().into_iter().filter(seals).any(|key| denied(&key)))
     }
 
     /// The segments that hold rows, as far as they are durable, and the end of the log, all of one moment.

@@ -15,9 +15,8 @@ use crate::load::frame_error;
 use crate::lookup::GroupAt;
 use crate::scan::{Position, later_groups};
 use crate::storage::{Access, StoredFile};
-use counterfoil_format::Hash;
+use crate::witness::Witnesses;
 use counterfoil_format::frame::{FrameError, SEGMENT_HEADER_BYTES, SegmentHeader};
-use counterfoil_format::note::{Checkpoint, SignedNote};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -27,46 +26,6 @@ pub(crate) struct Tail<'a> {
     pub path: &'a Path,
     pub header: &'a SegmentHeader,
     pub position: &'a Position,
-}
-
-/// What speaks for rows having been durable, gathered before the log is read.
-#[derive(Default)]
-pub(crate) struct Witnesses {
-    checkpointed: u64,
-    root: Hash,
-    indexed: u64,
-}
-
-impl Witnesses {
-    /// Asks the checkpoint file, which is written only after the rows it names are durable. `indexed` is how many rows
-    /// the state index holds, when it was asked.
-    pub fn gather(layout: &Layout, indexed: Option<u64>) -> Self {
-        let note =
-            layout.storage().read(&layout.checkpoint()).ok().and_then(|bytes| SignedNote::parse(&bytes).ok());
-        let checkpoint = note.and_then(|note| Checkpoint::parse(&note.text).ok());
-        let (checkpointed, root) = checkpoint.map_or((0, Hash::ZERO), |found| (found.size, found.root));
-        Witnesses { checkpointed, root, indexed: indexed.unwrap_or(0) }
-    }
-
-    /// Whether the checkpoint file is of a log that ends here.
-    pub fn seal(&self, position: &Position) -> bool {
-        self.checkpointed == position.seq && position.tree.root() == Some(self.root)
-    }
-
-    /// Who says that rows from `seq` on were durable.
-    pub fn of_more_than(&self, layout: &Layout, seq: u64) -> Option<String> {
-        let Witnesses { checkpointed, indexed, .. } = self;
-        if *checkpointed > seq {
-            let path = layout.checkpoint();
-            return Some(format!(
-                "the file {} names {checkpointed} rows, and the log holds {seq}",
-                path.display()
-            ));
-        }
-        let path = layout.index();
-        (*indexed > seq)
-            .then(|| format!("the state index in {} holds {indexed} rows, and the log {seq}", path.display()))
-    }
 }
 
 /// Decides about the end of the last segment; yields what was done, in words. Without `repair` nothing is changed.
@@ -111,7 +70,7 @@ pub(crate) fn settle(
     witnesses: &Witnesses,
     changed: bool,
 ) -> Result<(), FileError> {
-    let named = witnesses.checkpointed.max(witnesses.indexed);
+    let named = witnesses.settled();
     let unnamed = groups.iter().find(|group| group.first_seq >= named).map_or(end, |group| group.offset);
     let from = if tail.header.first_seq >= named { 0 } else { unnamed };
     let write = |offset, piece: &[u8]| tail.file.write_at(offset, piece).map_err(FileError::at(tail.path));

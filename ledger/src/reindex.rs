@@ -54,7 +54,7 @@ pub fn reindex_on(platform: &Platform, dir: &Path) -> Result<Reindexed, OpenErro
     layout.sync_dir(&layout.log())?;
     layout.sync_dir(layout.root())?;
     let indexed = Opened::on(&layout, &*platform.index).map_or(0, |opened| opened.rows());
-    let loaded = load(&layout, indexed, Sides::Rebuild)?;
+    let loaded = load(&layout, indexed, Sides::Rebuild, None)?;
     let mut notices = loaded.notices.clone();
     let last = u64::from(write_last(&layout, &loaded));
     let side_files = last + loaded.sealed.iter().filter(|segment| segment.has_side()).count() as u64;

@@ -80,7 +80,12 @@ fn what_a_copy_has_lost_is_put_back() {
     take(&path, &dest);
     let wanted = bytes_of(&dest);
     let last = || segments(&dest).pop().unwrap();
-    let losses: [(&str, &dyn Fn(), u64); 7] = [
+    let decay = || {
+        let note = fs::read_to_string(dest.join("checkpoint")).unwrap();
+        fs::write(dest.join("checkpoint"), note.replace("\n203\n", "\n903\n")).unwrap();
+    };
+    let losses: [(&str, &dyn Fn(), u64); 8] = [
+        ("a bit of the checkpoint, which names 903 rows now", &decay, 203),
         ("the checkpoint", &|| fs::remove_file(dest.join("checkpoint")).unwrap(), 203),
         ("the checkpoint's text", &|| fs::write(dest.join("checkpoint"), "gone").unwrap(), 203),
         ("the last bytes", &|| cut(&last(), 100), 193),

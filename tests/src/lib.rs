@@ -27,6 +27,7 @@ pub mod appender;
 pub mod broken;
 pub mod case;
 pub mod damage;
+pub mod decay;
 pub mod disputed;
 pub mod draft;
 pub mod failing_index;

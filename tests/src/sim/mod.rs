@@ -67,6 +67,16 @@ impl SimFs {
         self.world().off_after = Some(changes);
     }
 
+    /// Lets another file system begin at a directory: no file has names on both sides.
+    pub fn mount(&self, dir: &Path) {
+        self.world().mounts.push(dir.to_owned());
+    }
+
+    /// Takes all that is there for written just now and never synced, as when a person has copied it there.
+    pub fn doubt(&self) {
+        self.world().doubt();
+    }
+
     /// Fails calls.
     pub fn fail(&self, fault: Fault) {
         self.world().fault = Some(fault);
@@ -122,6 +132,15 @@ impl SimFs {
         let kept = |path: &Path| !path.to_string_lossy().ends_with(end);
         world.names.retain(|path, _| kept(path));
         world.durable_names.retain(|path, _| kept(path));
+    }
+
+    /// Puts a new file there behind everybody's back, durably.
+    pub fn place(&self, path: &Path, bytes: &[u8]) {
+        let mut world = self.world();
+        let ino = world.create(path).unwrap();
+        world.change(ino, world::Change::Write(0, bytes.to_vec()));
+        world.sync_file(ino);
+        world.sync_dir(path.parent().unwrap());
     }
 
     /// Changes a file behind everybody's back, durably.
@@ -198,6 +217,19 @@ impl Storage for SimFs {
         let mut world = self.world();
         world.enter(Call::Rename, to)?;
         world.rename(from, to)
+    }
+
+    fn hard_link(&self, file: &Path, name: &Path) -> io::Result<()> {
+        let mut world = self.world();
+        world.enter(Call::Link, name)?;
+        world.link(file, name)
+    }
+
+    fn is_shared(&self, file: &Path) -> io::Result<bool> {
+        let mut world = self.world();
+        world.enter(Call::Size, file)?;
+        let node = *world.names.get(file).ok_or(io::ErrorKind::NotFound)?;
+        Ok(world.links(node) > 1)
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -33,7 +33,8 @@ impl SimFs {
     pub fn power_cut(&self, left: Left, rng: &mut Rng) -> SimFs {
         let world = self.world();
         let names = reachable(&names_left(&world, left, rng));
-        let mut after = World { durable_names: names.clone(), names, ..World::default() };
+        let mounts = world.mounts.clone();
+        let mut after = World { durable_names: names.clone(), names, mounts, ..World::default() };
         for node in after.names.values() {
             let Node::File(ino) = node else { continue };
             let durable = bytes_left(&world.files[ino], left, rng);

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What crosses from one file system to another.
+const EXDEV: i32 = 18;
+
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -33,6 +36,8 @@ pub enum Call {
     CreateDirs,
     /// Renaming.
     Rename,
+    /// Giving a file one more name.
+    Link,
     /// Removing.
     Remove,
     /// Syncing names.
@@ -150,6 +155,8 @@ pub(super) struct World {
     pub durable_names: BTreeMap<PathBuf, Node>,
     pub pending_names: Vec<Naming>,
     pub locks: HashSet<PathBuf>,
+    /// Directories at which another file system begins.
+    pub mounts: Vec<PathBuf>,
     pub calls: u64,
     pub changes: u64,
     pub off_after: Option<u64>,
@@ -239,8 +246,52 @@ impl World {
         });
     }
 
+    /// Where the file system begins that a path is on.
+    fn mount(&self, path: &Path) -> Option<&PathBuf> {
+        self.mounts.iter().filter(|mount| path.starts_with(mount)).max()
+    }
+
+    fn check_mounts(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.mount(from) == self.mount(to) { Ok(()) } else { Err(io::Error::from_raw_os_error(EXDEV)) }
+    }
+
+    /// How many names a file has.
+    pub fn links(&self, file: Node) -> usize {
+        self.names.values().filter(|node| **node == file).count()
+    }
+
+    pub fn link(&mut self, file: &Path, name: &Path) -> io::Result<()> {
+        let node = *self.names.get(file).ok_or(io::ErrorKind::NotFound)?;
+        if node == Node::Directory {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        if self.names.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if name.parent().is_none_or(|dir| self.names.get(dir) != Some(&Node::Directory)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.check_mounts(file, name)?;
+        self.name(Naming::Set(name.to_owned(), node));
+        Ok(())
+    }
+
+    /// Takes all that is there for written just now and never synced.
+    pub fn doubt(&mut self) {
+        self.durable_names.retain(|path, _| path.parent().is_none());
+        self.pending_names = self.names.iter().map(|(path, node)| Naming::Set(path.clone(), *node)).collect();
+        for file in self.files.values_mut() {
+            (file.durable, file.pending) = (Vec::new(), vec![Change::Write(0, file.content.clone())]);
+        }
+    }
+
     pub fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let node = *self.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        self.check_mounts(from, to)?;
+        if matches!(node, Node::File(_)) && self.names.get(to) == Some(&node) {
+            // Two names of one file: POSIX says that nothing is done, and that this is a success.
+            return Ok(());
+        }
         self.name(Naming::Rename(from.to_owned(), to.to_owned(), node));
         Ok(())
     }
