@@ -98,14 +98,15 @@ fn flip_all(fs: &SimFs, rows: u64, last: usize) -> Verdicts {
 #[test]
 fn no_flipped_bit_is_taken_and_none_shortens_the_log_in_silence() {
     let (fs, rows, last) = log();
-    // A checkpoint names the last group, so nothing is taken for a torn tail.
+    // The checkpoint and the durable mark name the last group, so nothing is taken for a torn tail.
     let witnessed = flip_all(&fs, rows, last);
     assert_eq!(witnessed.cut, 0);
-    println!("with a checkpoint: {witnessed:?}");
+    println!("with witnesses: {witnessed:?}");
 
-    // Without one, damage to the last group cannot be told from a torn write.
+    // Without them, damage to the last group cannot be told from a torn write.
     let bare = fs.power_cut(Left::All, &mut Rng::new(0));
     bare.lose("/checkpoint");
+    bare.lose("/durable");
     let alone = flip_all(&bare, rows, last);
     println!("without any witness: {alone:?}; those cut are the ambiguity of the last group");
     assert!(alone.cut > 0 && alone.refused > alone.cut);

@@ -42,11 +42,19 @@ fn last_segment(path: &Path) -> PathBuf {
     segments(path).pop().unwrap()
 }
 
-/// Removes everything that names rows, but for the log: what a crash between sync and checkpoint may leave.
-fn forget_witnesses(path: &Path) {
+const WITNESSES: [&str; 3] = ["checkpoint", "durable", "index"];
+
+/// Removes everything that names rows, but for the log and this witness: what a crash soon after a sync may leave.
+fn forget_witnesses_but(path: &Path, kept: &str) {
     let _ = fs::remove_file(last_segment(path).with_extension("idx"));
-    let _ = fs::remove_file(path.join("checkpoint"));
-    let _ = fs::remove_dir_all(path.join("index"));
+    for witness in WITNESSES.iter().filter(|witness| **witness != kept) {
+        let (path, is_dir) = (path.join(witness), *witness == "index");
+        let _ = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    }
+}
+
+fn forget_witnesses(path: &Path) {
+    forget_witnesses_but(path, "");
 }
 
 fn cut(file: &Path, bytes: u64) {
@@ -94,14 +102,11 @@ fn a_torn_tail_is_kept_aside_and_the_ledger_goes_on() {
 
 #[test]
 fn a_torn_tail_that_something_names_is_corruption_and_nothing_is_cut() {
-    for witness in ["checkpoint", "index"] {
+    for witness in WITNESSES {
         let dir = tempfile::tempdir().unwrap();
         let path = closed(dir.path());
         let last = last_segment(&path);
-        match witness {
-            "checkpoint" => fs::remove_dir_all(path.join("index")).unwrap(),
-            _ => fs::remove_file(path.join("checkpoint")).unwrap(),
-        }
+        forget_witnesses_but(&path, witness);
         cut(&last, 100);
         let before = size(&last);
         let error = open_error(&path);
@@ -114,13 +119,17 @@ fn a_torn_tail_that_something_names_is_corruption_and_nothing_is_cut() {
 
 #[test]
 fn whole_groups_missing_at_the_end_are_missed_when_something_names_them() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = closed(dir.path());
-    let removed = last_segment(&path);
-    fs::remove_file(&removed).unwrap();
-    let error = open_error(&path);
-    assert!(matches!(error, OpenError::Broken { .. }), "{error}");
-    assert!(error.to_string().contains("rows are missing at its end"), "{error}");
+    for witness in WITNESSES {
+        let dir = tempfile::tempdir().unwrap();
+        let path = closed(dir.path());
+        forget_witnesses_but(&path, witness);
+        let removed = last_segment(&path);
+        fs::remove_file(&removed).unwrap();
+        let error = open_error(&path);
+        assert!(matches!(error, OpenError::Broken { .. }), "{witness}: {error}");
+        let said = error.to_string();
+        assert!(said.contains("rows are missing at its end") && said.contains(witness), "{said}");
+    }
 }
 
 #[test]

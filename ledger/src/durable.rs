@@ -3,8 +3,8 @@
 //! A reader sees what a writer has written, synced or not, and cannot tell the two apart. So the writer says it: after
 //! each sync, and before it answers those who submitted, it overwrites the file `durable`. The file is never synced. It
 //! is read from the memory of the machine that wrote it, and what a power cut leaves of it names rows that were
-//! durable, perhaps not the last ones. It is no evidence and nothing is recovered from it. It names the hash of the
-//! last row, and a reader believes it of a log that holds that very row and of no other.
+//! durable, perhaps not the last ones. It is no evidence. It names the hash of the last row, and a reader believes it of a
+//! log that holds that very row and of no other. A log that holds fewer rows than it names has lost some.
 //!
 //! # Format
 //!

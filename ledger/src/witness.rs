@@ -1,10 +1,12 @@
-//! What speaks for rows having been durable: the checkpoint file and the state index.
+//! What speaks for rows having been durable: the checkpoint file, the durable mark, and the state index. Each is written
+//! behind a sync of the rows that it names.
 //!
 //! A checkpoint file that has decayed must not make a sound ledger look as if rows were missing. It is **not believed**
 //! when it is no checkpoint, or when a key that has sealed this ledger stands under it and has not signed what it says. A
 //! key that the log does not know may have been granted by rows that are missing: such a checkpoint is believed when it
 //! names them.
 
+use crate::durable::Durable;
 use crate::layout::Layout;
 use crate::load::load_copy;
 use crate::log::Log;
@@ -19,6 +21,7 @@ pub(crate) struct Witnesses {
     checkpointed: u64,
     root: Hash,
     indexed: u64,
+    marked: u64,
     note: Option<SignedNote>,
     /// Whether the key that seals has signed the note.
     proven: bool,
@@ -30,7 +33,8 @@ impl Witnesses {
     /// Asks the checkpoint file, which is written only after the rows it names are durable. `indexed` is how many rows
     /// the state index holds, when it was asked.
     pub fn gather(layout: &Layout, indexed: Option<u64>) -> Self {
-        let nobody = Witnesses { indexed: indexed.unwrap_or(0), ..Witnesses::default() };
+        let marked = Durable::read(layout).map_or(0, |mark| mark.rows);
+        let nobody = Witnesses { indexed: indexed.unwrap_or(0), marked, ..Witnesses::default() };
         let Ok(bytes) = layout.storage().read(&layout.checkpoint()) else { return nobody };
         let read = SignedNote::parse(&bytes)
             .and_then(|note| Checkpoint::parse(&note.text).map(|checkpoint| (note, checkpoint)));
@@ -65,7 +69,7 @@ impl Witnesses {
     /// Believes the checkpoint no more.
     pub fn disbelieve(&mut self) {
         let doubt = Some("its signature does not hold".to_owned());
-        *self = Witnesses { indexed: self.indexed, doubt, ..Witnesses::default() };
+        *self = Witnesses { indexed: self.indexed, marked: self.marked, doubt, ..Witnesses::default() };
     }
 
     /// Says in words that the checkpoint is not believed, and why.
@@ -86,13 +90,10 @@ impl Witnesses {
 
     /// Who says that rows from `seq` on were durable.
     pub fn of_more_than(&self, layout: &Layout, seq: u64) -> Option<String> {
-        let Witnesses { checkpointed, indexed, .. } = self;
-        if *checkpointed > seq {
-            let path = layout.checkpoint();
-            return Some(format!(
-                "the file {} names {checkpointed} rows, and the log holds {seq}",
-                path.display()
-            ));
+        let Witnesses { checkpointed, indexed, marked, .. } = self;
+        let files = [(layout.checkpoint(), checkpointed), (layout.durable(), marked)];
+        if let Some((path, rows)) = files.into_iter().find(|(_, rows)| **rows > seq) {
+            return Some(format!("the file {} names {rows} rows, and the log holds {seq}", path.display()));
         }
         let path = layout.index();
         (*indexed > seq)
