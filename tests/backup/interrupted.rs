@@ -166,7 +166,7 @@ fn a_torn_tail_stays_behind() {
     let (path, dest) = (dir.path().join("shop"), dir.path().join("copy"));
     begin(&path).ledger.close().unwrap();
     append(&path, 0, 50);
-    fs::remove_file(path.join("checkpoint")).unwrap();
+    ["checkpoint", "durable"].iter().for_each(|witness| fs::remove_file(path.join(witness)).unwrap());
     cut(&segments(&path).pop().unwrap(), 100);
     assert_eq!(update(&path, &dest).head.size, 43);
     assert_eq!(intact(&dest), 43);

@@ -66,6 +66,7 @@ fn a_fork_that_lost_its_rows_is_known_by_its_checkpoint() {
     copy_back(&old, &older);
     fs::write(older.join("checkpoint"), checkpoint).unwrap();
     fs::remove_dir_all(older.join("index")).unwrap();
+    fs::remove_file(older.join("durable")).unwrap();
     for segment in segments(&older) {
         fs::copy(copy.join("log").join(segment.file_name().unwrap()), segment).unwrap();
     }
