@@ -11,7 +11,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<()> {
     }
     if !io::stdin().is_terminal() {
         return Err(Refused::error(format!(
-            "{question} Nothing was changed; give --yes to answer beforehand"
+            "nothing was changed: {question} Nobody can be asked here; give --yes to answer beforehand"
         )));
     }
     let mut terminal = io::stderr().lock();
