@@ -116,7 +116,7 @@ fn what_is_refused_has_its_reason_and_its_status() {
     let ids = [&shop, &other].map(|shop| shop.run(&["status", "--json"]).json()["ledger_id"].clone());
     backup(&shop, &other.path(), &[])
         .fails(1, &["another ledger", ids[0].as_str().unwrap(), ids[1].as_str().unwrap()]);
-    backup(&shop, &shop.path().join("inside"), &[]).fails(1, &["own directory"]);
+    backup(&shop, &shop.path().join("inside"), &[]).fails(1, &["lies in the directory of the ledger"]);
     let full = shop.beside("full");
     fs::create_dir(&full).unwrap();
     fs::write(full.join("thesis.txt"), "years of work").unwrap();

@@ -189,7 +189,7 @@ impl Log {
     }
 }
 
-/// Refuses a destination that lies in the ledger, and one that is neither a ledger nor empty. Nothing is changed.
+/// Refuses a destination that lies in the ledger or in another, and one that is neither a ledger nor empty. Nothing is changed.
 fn check_place(source: &Layout, dest: &Layout) -> Result<(), BackupError> {
     let storage = dest.storage();
     let resolved = |path: &Path| storage.resolve(path).map_err(FileError::at(path));
@@ -200,8 +200,17 @@ fn check_place(source: &Layout, dest: &Layout) -> Result<(), BackupError> {
             _ => PathBuf::from("."),
         };
     }
-    if resolved(&existing)?.starts_with(resolved(source.root())?) {
-        return Err(BackupError::Inside { dest: dest.root().into(), ledger: source.root().into() });
+    let inside =
+        |ledger: &Path| Err(BackupError::Inside { dest: dest.root().into(), ledger: ledger.to_owned() });
+    let at = resolved(&existing)?;
+    if at.starts_with(resolved(source.root())?) {
+        return inside(source.root());
+    }
+    // A destination that exists may be a ledger itself: an older copy.
+    let around = at.ancestors().skip(usize::from(existing == dest.root()));
+    let is_ledger = |dir: &&Path| dest.elsewhere(dir).check().is_ok();
+    if let Some(other) = around.into_iter().find(is_ledger) {
+        return inside(other);
     }
     let occupied = || BackupError::Occupied(dest.root().to_owned());
     match storage.kind(dest.root()) {

@@ -216,12 +216,12 @@ pub enum ReadError {
 /// Why a ledger was not backed up. What was in the destination is still there: the older copy, or anything else.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The destination is the ledger's own directory, or lies in it.
-    #[error("{}: lies in the ledger's own directory {}; a copy goes elsewhere", dest.display(), ledger.display())]
+    /// The destination is the ledger's own directory, or lies in it or in that of another ledger.
+    #[error("{}: lies in the directory of the ledger {}; a copy goes elsewhere", dest.display(), ledger.display())]
     Inside {
         /// The destination.
         dest: PathBuf,
-        /// The ledger's directory.
+        /// That ledger's directory.
         ledger: PathBuf,
     },
     /// The destination holds something that is no ledger.

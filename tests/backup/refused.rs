@@ -1,6 +1,6 @@
 //! Destinations that are refused, each untouched and with its reason.
 
-use super::copies::{append, closed, copy_back, intact, refusal, rows, segments, take};
+use super::copies::{append, begin, closed, copy_back, intact, refusal, rows, segments, take};
 use counterfoil_ledger::{BackupError, Log, OpenError, ReadError};
 use counterfoil_tests::shop::Shop;
 use std::fs::{self, OpenOptions};
@@ -111,6 +111,12 @@ fn what_is_no_copy_is_not_touched() {
         assert!(matches!(error, BackupError::Inside { .. }), "{place}: {error}");
     }
     assert!(!path.join("x").exists() && !path.join("copies").exists());
+    // Nor into another ledger, for whose file it would be taken.
+    let other = dir.path().join("other");
+    begin(&other).ledger.close().unwrap();
+    let error = refusal(&path, &other.join("keys/copy"));
+    assert!(matches!(&error, BackupError::Inside { ledger, .. } if ledger.ends_with("other")), "{error}");
+    assert!(!other.join("keys").exists());
     // Beside it is not inside it, though the name begins the same.
     take(&path, &dir.path().join("shop-copy"));
 }
