@@ -15,11 +15,11 @@ use counterfoil_ledger::{Ledger, Platform};
 use counterfoil_tests::appender::{Appender, Moment, Orders};
 use counterfoil_tests::image::Image;
 use counterfoil_tests::journal::{Journal, Said};
+use counterfoil_tests::notice::skipped;
 use counterfoil_tests::rng::Rng;
 use counterfoil_tests::shop::{FOUNDING, Shop};
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,12 +39,10 @@ fn image() -> Option<Image> {
         Ok(image) => Some(image),
         Err(reason) => {
             assert!(asked().is_none(), "no power can be cut here: {reason}");
-            // Not by a macro, whose words are kept back when the test passes.
-            let skipped = format!(
-                "\n*** SKIPPED: no file system can be mounted and shut down here ({reason}); power cuts by the kernel \
-                 were NOT tested. They need root, a loop device, e2fsprogs and python3 ***\n\n"
-            );
-            io::stderr().write_all(skipped.as_bytes()).unwrap();
+            skipped(&format!(
+                "no file system can be mounted and shut down here ({reason}); power cuts by the kernel were NOT \
+                 tested. They need root, a loop device, e2fsprogs and python3"
+            ));
             None
         }
     }

@@ -11,6 +11,7 @@ use counterfoil_format::hash::Use;
 use counterfoil_format::key::{PublicKey, SignatureBytes};
 use counterfoil_format::merkle::{check_consistency, check_inclusion};
 use counterfoil_format::prepared::PreparedKey;
+use counterfoil_tests::notice::skipped;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,10 +22,7 @@ fn folder(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!(
-        "\n*** SKIPPED: the public vectors `{name}` are not at {}; nothing was tested ***\n",
-        path.display()
-    );
+    skipped(&format!("the public vectors `{name}` are not at {}; nothing was tested", path.display()));
     None
 }
 

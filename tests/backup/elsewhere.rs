@@ -2,11 +2,11 @@
 
 use super::copies::{append, bytes_of, closed, intact, rows, segments, take};
 use counterfoil_ledger::{BackupReport, Linking, Log};
+use counterfoil_tests::notice::skipped;
 use counterfoil_tests::shop::Shop;
 use counterfoil_tests::sim::{Call, SimFs};
 use counterfoil_tests::trial::{ROOT, platform};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -33,11 +33,9 @@ fn is_copied(report: &BackupReport, kept: u64, segments: &[u64]) {
 fn a_copy_on_another_disk_has_every_byte_twice() {
     let dir = tempfile::tempdir().unwrap();
     let Some(other) = elsewhere(dir.path()) else {
-        // Past what the test harness holds back.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: no second file system was found, so copies across two were NOT tested on a real one; name a \
-             directory on another disk in COUNTERFOIL_OTHER_DISK"
+        skipped(
+            "no second file system was found, so copies across two were NOT tested on a real one; name a directory on \
+             another disk in COUNTERFOIL_OTHER_DISK",
         );
         return;
     };

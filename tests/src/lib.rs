@@ -38,6 +38,7 @@ pub mod image;
 pub mod impostors;
 pub mod journal;
 pub mod lawless;
+pub mod notice;
 pub mod output;
 mod piece;
 pub mod rng;
