@@ -43,6 +43,12 @@ fn what_can_be_done_without_is() {
             let shop = Shop::open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(shop.ledger.log().head().size, FOUNDING + ROWS, "{what}");
             shop.ledger.submit(shop.decisions(ROWS, 1)).unwrap();
+            let lags = shop.ledger.notices().iter().any(|notice| notice.contains("lags behind"));
+            assert_eq!(
+                lags,
+                name == "checkpoint" && with == "a directory",
+                "{what}: said when it cannot be replaced"
+            );
             drop(shop);
             assert_eq!(Shop::open(&path).unwrap().ledger.log().head().size, FOUNDING + ROWS + 1, "{what}");
         }

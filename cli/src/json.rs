@@ -306,6 +306,14 @@ mod tests {
         to_value(json)
     }
 
+    #[test]
+    fn what_people_see_is_json_and_hides_nothing() {
+        let text = json!({ "a\u{202e}b\u{7f}": "plain \u{e9} \u{1f600}" });
+        let shown = shown(&text);
+        assert_eq!(shown, "{\"a\\u202eb\\u007f\":\"plain \u{e9} \u{1f600}\"}");
+        assert_eq!(serde_json::from_str::<Json>(&shown).unwrap(), text);
+    }
+
     fn decimal(mantissa: i128, scale: u8) -> Result<Value, String> {
         Ok(Value::Decimal(Decimal { mantissa, scale }))
     }

@@ -129,6 +129,11 @@ mod tests {
         let mut out = Vec::new();
         table.print_on(&mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), " 77  c\n");
+        let mut narrow = Table { line: Some(16), ..Table::with_heading(&["SEQ", "WHAT"]) };
+        narrow.push(["7", "as long as can be"]);
+        let mut out = Vec::new();
+        narrow.print(0, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "SEQ  WHAT\n7    as long as…\n");
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
     }

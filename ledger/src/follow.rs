@@ -75,9 +75,12 @@ impl Follower {
     /// Stands before the last segment of a ledger; the closed ones are loaded.
     pub fn begin(layout: Layout) -> Result<(Self, Inner), OpenError> {
         layout.check()?;
-        let witnesses = Witnesses::gather(&layout, None);
+        let mut witnesses = Witnesses::gather(&layout, None);
         match Self::begin_by(layout.clone(), &witnesses) {
-            Err(_) if witnesses.is_denied(&layout) => Self::begin_by(layout, &Witnesses::default()),
+            Err(_) if witnesses.is_denied(&layout) => {
+                witnesses.disbelieve();
+                Self::begin_by(layout, &witnesses)
+            }
             result => result,
         }
     }

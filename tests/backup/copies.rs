@@ -1,11 +1,10 @@
 //! Ledgers and their copies, and what is to be said of them.
 
 use counterfoil_format::Hash;
-use counterfoil_ledger::{BackupError, BackupReport, Linking, Log, ReadError};
-use counterfoil_tests::shop::Shop;
+use counterfoil_ledger::{BackupError, BackupReport, Linking, Log};
+use counterfoil_tests::shop::{Shop, row_hashes};
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::fs;
-use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -64,14 +63,7 @@ pub fn intact(path: &Path) -> u64 {
 
 /// The hashes of all rows, as a reader sees them.
 pub fn rows(path: &Path) -> Vec<Hash> {
-    let log = Log::open(path).unwrap();
-    let mut hashes = Vec::new();
-    log.scan::<ReadError>(0..log.head().size, |row| {
-        hashes.push(row.row_hash);
-        Ok(ControlFlow::Continue(()))
-    })
-    .unwrap();
-    hashes
+    row_hashes(&Log::open(path).unwrap())
 }
 
 /// The segments, in order.

@@ -2,15 +2,14 @@
 
 use counterfoil_format::Hash;
 use counterfoil_ledger::storage::Storage;
-use counterfoil_ledger::{BackupReport, Linking, Log, OpenError, ReadError};
+use counterfoil_ledger::{BackupReport, Linking, Log, OpenError};
 use counterfoil_tests::rng::Rng;
-use counterfoil_tests::shop::Shop;
+use counterfoil_tests::shop::{Shop, row_hashes};
 use counterfoil_tests::sim::{Ignored, Left, SimFs};
 use counterfoil_tests::trial::{ROOT, platform};
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// Where the copy goes. Nothing of it is there before the first run.
@@ -76,16 +75,6 @@ fn open(fs: &SimFs, root: &str) -> Result<Log, OpenError> {
     Log::open_on(&platform(fs), Path::new(root))
 }
 
-fn hashes(log: &Log) -> Vec<Hash> {
-    let mut found = Vec::new();
-    log.scan::<ReadError>(0..log.head().size, |row| {
-        found.push(row.row_hash);
-        Ok(ControlFlow::Continue(()))
-    })
-    .unwrap();
-    found
-}
-
 /// The rows that the verifier finds nothing wrong with.
 fn intact(fs: &SimFs, root: &str) -> Result<u64, String> {
     let dir = tempfile::tempdir_in(memory()).unwrap();
@@ -110,7 +99,7 @@ impl Scene {
         assert_eq!(intact(&disk, ROOT), Ok(log.head().size));
         Scene {
             before: open(&disk, DEST).map_or(0, |copy| copy.head().size),
-            rows: hashes(&log),
+            rows: row_hashes(&log),
             files: files(&disk, ROOT),
             checkpoint: log.signed_checkpoint().unwrap().to_string().into_bytes(),
             disk,
@@ -243,7 +232,7 @@ impl Scene {
             Err(OpenError::NotALedger { .. }) if self.before == 0 => return Ok(()),
             Err(error) => return Err(format!("the copy does not open: {error}")),
         };
-        let rows = hashes(&log);
+        let rows = row_hashes(&log);
         if !self.rows.starts_with(&rows) {
             return Err(format!("the copy's {} rows are not the ledger's first", rows.len()));
         }
@@ -307,7 +296,7 @@ impl Scene {
         if copy.get(Path::new("checkpoint")) != Some(&self.checkpoint) {
             return Err("the copy's checkpoint is not the ledger's last seal".to_owned());
         }
-        let rows = open(fs, DEST).map(|log| hashes(&log)).map_err(|error| error.to_string())?;
+        let rows = open(fs, DEST).map(|log| row_hashes(&log)).map_err(|error| error.to_string())?;
         if rows == self.rows { Ok(()) } else { Err(format!("a reader sees {} rows of the copy", rows.len())) }
     }
 }

@@ -1,15 +1,14 @@
 //! A small sound ledger whose file `checkpoint` or `durable` holds any bytes, and what must hold then.
 
 use crate::rng::Rng;
-use crate::shop::{Keys, Shop, decisions};
+use crate::shop::{Keys, Shop, decisions, row_hashes};
 use crate::sim::{Left, SimFs};
 use crate::trial::{ROOT, platform};
 use counterfoil_format::Hash;
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::{Checkpoint, NoteError, SignedNote, VerifierKey};
-use counterfoil_ledger::{Ledger, Log, OpenError, ReadError, Signer};
+use counterfoil_ledger::{Ledger, Log, OpenError, Signer};
 use counterfoil_verifier::{Options, Verdict, verify_sequential};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// The ledger.
@@ -37,16 +36,6 @@ pub enum Said {
     Otherwise,
 }
 
-fn hashes(log: &Log) -> Vec<Hash> {
-    let mut found = Vec::new();
-    log.scan::<ReadError>(0..log.head().size, |row| {
-        found.push(row.row_hash);
-        Ok(ControlFlow::Continue(()))
-    })
-    .unwrap();
-    found
-}
-
 impl Sound {
     /// A closed ledger of a few rows.
     pub fn new() -> Self {
@@ -56,7 +45,7 @@ impl Sound {
         shop.ledger.close().unwrap();
         let disk = fs.power_cut(Left::All, &mut Rng::new(0));
         let log = Log::open_on(&platform(&disk), Path::new(ROOT)).unwrap();
-        let (rows, mut tree) = (hashes(&log), CompactRange::starting_at(0));
+        let (rows, mut tree) = (row_hashes(&log), CompactRange::starting_at(0));
         let roots = rows.iter().map(|hash| {
             tree.push(row_leaf(hash));
             tree.root().unwrap()
@@ -136,7 +125,7 @@ impl Sound {
         match Log::open_on(&platform(fs), Path::new(ROOT)) {
             Ok(log) => {
                 assert_ne!(said, Said::MoreRows, "rows are missing, and nothing is said");
-                assert_eq!(hashes(&log), self.rows, "{said:?}");
+                assert_eq!(row_hashes(&log), self.rows, "{said:?}");
                 assert!(!log.refresh().unwrap());
             }
             Err(error) => self.check_refused(&error, said),
@@ -161,7 +150,7 @@ impl Sound {
             }
         };
         assert_ne!(said, Said::MoreRows, "rows are missing, and nothing is said");
-        assert_eq!(hashes(ledger.log()), self.rows, "{said:?}");
+        assert_eq!(row_hashes(ledger.log()), self.rows, "{said:?}");
         let told = ledger.notices().iter().any(|notice| notice.contains("/checkpoint"));
         assert_eq!(told, said == Said::Nothing, "{said:?}: {:?}", ledger.notices());
         ledger.submit(decisions(&self.keys.executor, ledger.ledger_id(), 100, 1)).unwrap();

@@ -6,10 +6,11 @@ use counterfoil_format::content::{Actors, Context, Evidence, Judge, Subject};
 use counterfoil_format::intent::{IntentId, Micros, Tier};
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_ledger::{
-    CreateError, Draft, DraftOp, Ledger, OpenError, Platform, Receipt, SecretKey, Signer, Submission,
-    SubmissionBuilder, SubmitError, now,
+    CreateError, Draft, DraftOp, Ledger, Log, OpenError, Platform, ReadError, Receipt, SecretKey, Signer,
+    Submission, SubmissionBuilder, SubmitError, now,
 };
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -123,6 +124,17 @@ impl Shop {
     pub fn decisions(&self, first: u64, rows: u64) -> Submission {
         decisions(&self.keys.executor, self.ledger.ledger_id(), first, rows)
     }
+}
+
+/// The hashes of all rows, as a reader sees them.
+pub fn row_hashes(log: &Log) -> Vec<Hash> {
+    let mut hashes = Vec::new();
+    log.scan::<ReadError>(0..log.head().size, |row| {
+        hashes.push(row.row_hash);
+        Ok(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    hashes
 }
 
 /// The id of a numbered reference decision.
