@@ -112,6 +112,24 @@ fn a_landing_that_is_refused_at_once_says_that_nothing_landed() {
     assert_eq!(begun.past().size(), 7);
 }
 
+#[test]
+fn a_write_in_doubt_is_not_told_as_nothing() {
+    let begun = Begun::new();
+    begun.decide(&vec![vec![DraftOp::Add("n", 1)]; 3]);
+    let plan = begun.restore_plan(3);
+    let again = Again { command: "counterfoil restore --to 3".into(), goes_on: true };
+    let receipts = begun.land(&plan).unwrap();
+    for landed in [&receipts[..0], &receipts[..1]] {
+        let told = |error: SubmitError| {
+            format!("{:#}", broken_off(&plan, &again, landed, refused(&plan, landed, error)))
+        };
+        let (failed, poisoned) = (SubmitError::Failed("disk".into()), SubmitError::Poisoned("disk".into()));
+        let (doubt, sure) = (told(failed), told(poisoned));
+        assert!(doubt.contains("may have landed or not") && !doubt.contains("nothing landed"), "{doubt}");
+        assert!(!sure.contains("may have landed"), "{sure}");
+    }
+}
+
 /// The same rows, whose look-up by key finds so much that reading them all is less work.
 struct Scanned<'l>(Past<'l>);
 
