@@ -7,6 +7,7 @@
 use crate::codec::{CodecError, decode};
 use crate::hash::Hash;
 use crate::intent::{KeyId, Kind, Micros, named_enum};
+use crate::policy::PolicyBody;
 use crate::value::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -14,7 +15,7 @@ use std::fmt;
 mod bounds;
 
 /// The version of the format that a genesis row written by this build names.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 /// The bytes of a public key as they stand in a row, not yet checked.
 pub type KeyBytes = [u8; 32];
@@ -42,6 +43,8 @@ pub enum Body<'a> {
     Erasure(Erasure<'a>),
     /// Of a calibration row.
     Calibration(Calibration<'a>),
+    /// Of a review row.
+    Review(ReviewOf<'a>),
 }
 
 /// How a ledger begins.
@@ -61,7 +64,7 @@ pub struct Genesis<'a> {
 }
 
 /// A change of the keys that may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyChange<'a> {
     /// A key is enrolled.
     Grant {
@@ -71,8 +74,11 @@ pub enum KeyChange<'a> {
         roles: u8,
         /// Who holds it.
         name: &'a str,
+        /// Where and when it may do it.
+        #[serde(borrow)]
+        scope: Scope<'a>,
     },
-    /// A key is replaced by a new one with the same roles and name.
+    /// A key is replaced by a new one with the same roles, name and scope.
     Rotate {
         /// The key that ends.
         old: KeyId,
@@ -88,6 +94,20 @@ pub enum KeyChange<'a> {
         /// Why.
         reason: &'a str,
     },
+}
+
+/// Where and when a key may be used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope<'a> {
+    /// The actions that its decisions may have: names, or prefixes that end in `*`; ascending. None: all.
+    #[serde(borrow)]
+    pub actions: Vec<&'a str>,
+    /// The beginnings that the keys of its operations may have; ascending. None: all.
+    pub prefixes: Vec<&'a str>,
+    /// Rows before this time are not its.
+    pub from: Option<Micros>,
+    /// Rows from this time on are not its.
+    pub until: Option<Micros>,
 }
 
 named_enum! {
@@ -121,21 +141,6 @@ impl Role {
         Role::ALL.iter().copied().filter(move |role| set & role.bit() != 0)
     }
 }
-
-/// The policy in force from the next row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyBody<'a> {
-    /// 1.
-    pub version: u8,
-    /// The actions that may be live: names, or prefixes that end in `*`; ascending, none twice.
-    #[serde(borrow)]
-    pub live: Vec<&'a str>,
-    /// A segment is closed when it has reached this many bytes.
-    pub segment_bytes: u64,
-}
-
-/// The version of policies that this build writes.
-pub const POLICY_VERSION: u8 = 1;
 
 /// A reading that decisions may point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +178,17 @@ pub struct KillSwitch<'a> {
     pub holder: KeyId,
     /// Why; may be empty.
     pub reason: &'a str,
+    /// What a drill that ends has shown.
+    pub drill: Option<Drill>,
+}
+
+/// What a drill has shown: that a live decision was stopped while the switch was engaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drill {
+    /// The row that engaged the switch for the drill.
+    pub began: u64,
+    /// The decision that was stopped.
+    pub probe: u64,
 }
 
 /// Which row a rollback row takes back. Its ops are that row's stored rollback.
@@ -252,17 +268,46 @@ pub enum Erased {
     },
 }
 
-/// A threshold computed from the store's own rows.
+/// A threshold computed from the store's own rows: a quantile of all readings of a metric in a window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calibration<'a> {
     /// What is measured.
     pub metric: &'a str,
+    /// The action that the readings' rows have; empty for any.
+    pub action: &'a str,
+    /// Readings that landed at or after this time,
+    pub from: Micros,
+    /// in rows below this one.
+    pub upto: u64,
     /// The quantile in parts per million.
     pub quantile: u32,
-    /// The evidence rows it was computed from, ascending.
+    /// The evidence rows it was computed from, ascending: all that fit the above.
     pub rows: Vec<u64>,
     /// The threshold.
     pub threshold: Decimal,
+}
+
+named_enum! {
+    /// What a human says of a row that was put aside.
+    ReviewVerdict {
+        /// It lands, under the gates of now.
+        Approve = "approve",
+        /// It does not.
+        Reject = "reject",
+    }
+}
+
+/// What a human says of a row that was put aside for review. An approval has the parts of that row, and is its landing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewOf<'a> {
+    /// The row that was put aside.
+    pub row: u64,
+    /// That row's hash.
+    pub row_hash: Hash,
+    /// What is said of it.
+    pub verdict: ReviewVerdict,
+    /// Why; may be empty.
+    pub reason: &'a str,
 }
 
 impl<'a> Body<'a> {
@@ -279,6 +324,7 @@ impl<'a> Body<'a> {
             Kind::Snapshot => Body::Snapshot(decode("a snapshot", bytes)?),
             Kind::Erasure => Body::Erasure(decode("an erasure", bytes)?),
             Kind::Calibration => Body::Calibration(decode("a calibration", bytes)?),
+            Kind::Review => Body::Review(decode("a review", bytes)?),
             Kind::Decision => return Err(CodecError::Inconsistent("a decision has a body")),
         };
         body.check()?;
@@ -299,6 +345,7 @@ impl<'a> Body<'a> {
             Body::Snapshot(body) => crate::codec::encode(body),
             Body::Erasure(body) => crate::codec::encode(body),
             Body::Calibration(body) => crate::codec::encode(body),
+            Body::Review(body) => crate::codec::encode(body),
         }
     }
 
@@ -315,6 +362,7 @@ impl<'a> Body<'a> {
             Body::Snapshot(_) => Kind::Snapshot,
             Body::Erasure(_) => Kind::Erasure,
             Body::Calibration(_) => Kind::Calibration,
+            Body::Review(_) => Kind::Review,
         }
     }
 }

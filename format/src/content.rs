@@ -8,7 +8,7 @@
 use crate::body::Body;
 use crate::codec::{CodecError, decode, label, listed, name, named, within};
 use crate::hash::Hash;
-use crate::intent::{KeyId, Kind};
+use crate::intent::{KeyId, Kind, Micros};
 use crate::key::SignatureBytes;
 use crate::limits;
 use crate::ops::decode_ops;
@@ -89,8 +89,32 @@ pub struct Effect<'a> {
     pub adapter: &'a str,
     /// The request, an encoded value.
     pub request: &'a [u8],
-    /// The request that undoes it, an encoded value.
-    pub undo: Option<&'a [u8]>,
+    /// How it is undone.
+    #[serde(borrow)]
+    pub undo: Undo<'a>,
+}
+
+/// How an effect is undone. The requests are encoded values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Undo<'a> {
+    /// Not at all.
+    Never,
+    /// By this request.
+    Request(&'a [u8]),
+    /// By this request, before this time.
+    Until(&'a [u8], Micros),
+    /// Not, but this request makes up for it.
+    Compensate(&'a [u8]),
+}
+
+impl<'a> Undo<'a> {
+    /// The request, when there is one.
+    pub fn request(&self) -> Option<&'a [u8]> {
+        match self {
+            Undo::Never => None,
+            Undo::Request(request) | Undo::Until(request, _) | Undo::Compensate(request) => Some(request),
+        }
+    }
 }
 
 /// The part `context`.
@@ -181,7 +205,7 @@ impl<'a> Effect<'a> {
         effects.iter().try_for_each(|effect| {
             name("an adapter", effect.adapter)?;
             Value::check(effect.request)?;
-            effect.undo.map_or(Ok(()), Value::check)
+            effect.undo.request().map_or(Ok(()), Value::check)
         })
     }
 }
@@ -230,8 +254,8 @@ pub fn check_shape(kind: Kind, parts: u8) -> Result<(), CodecError> {
         Kind::Decision => Ok(()),
         _ if !has(PartTag::Body) => Err(CodecError::Inconsistent("a row that is no decision has no body")),
         Kind::Rollback if !has(PartTag::Ops) => Err(CodecError::Inconsistent("a rollback has no ops")),
-        Kind::Rollback => Ok(()),
-        _ if changes => Err(CodecError::Inconsistent("only decisions and rollbacks change the state")),
+        Kind::Rollback | Kind::Review => Ok(()),
+        _ if changes => Err(CodecError::Inconsistent("only decisions, rollbacks and approvals change the state")),
         _ => Ok(()),
     }
 }
@@ -257,7 +281,7 @@ mod tests {
         assert_eq!(decoded(moved("", "testing")), Ok(()));
         assert_eq!(decoded(moved("", "a\tb")), Err(CodecError::Control("a stage")));
         assert_eq!(decoded(moved("\u{7f}", "")), Err(CodecError::Control("a stage")));
-        let effect = [Effect { adapter: "shop\r", request: &[0], undo: None }];
+        let effect = [Effect { adapter: "shop\r", request: &[0], undo: Undo::Never }];
         let refused = Effect::decode_all(&encode(&effect[..]).unwrap()).map(drop);
         assert_eq!(refused, Err(CodecError::Control("an adapter")));
         let actors = encode(&Actors { planner: "p\u{7}", judge: None, executor: "" }).unwrap();

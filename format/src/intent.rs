@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of intents that this build writes.
-pub const INTENT_VERSION: u8 = 1;
+pub const INTENT_VERSION: u8 = 2;
 
 /// Microseconds since 1970-01-01T00:00:00 UTC, leap seconds not counted.
 pub type Micros = i64;
@@ -112,6 +112,8 @@ named_enum! {
         Erasure = "erasure",
         /// A threshold computed from the store's own rows.
         Calibration = "calibration",
+        /// A human approves or rejects a row that was put aside.
+        Review = "review",
     }
 }
 

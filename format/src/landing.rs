@@ -9,11 +9,12 @@ use crate::codec::{CodecError, within};
 use crate::hash::{Hash, Use};
 use crate::intent::{Micros, named_enum};
 use crate::limits;
+use crate::policy::Reach;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of landings that this build writes.
-pub const LANDING_VERSION: u8 = 1;
+pub const LANDING_VERSION: u8 = 2;
 
 named_enum! {
     /// What became of an intent.
@@ -30,10 +31,36 @@ named_enum! {
 named_enum! {
     /// Why an intent landed as it did. They stand in a landing in this order.
     Reason {
+        /// The policy does not know the action.
+        UnknownAction = "unknown-action",
         /// The policy allows no live rows of this action.
         LiveNotAllowed = "live-not-allowed",
         /// The kill switch was engaged.
         KillSwitch = "kill-switch",
+        /// The tier is below the action's least.
+        TierTooLow = "tier-too-low",
+        /// The action needs a judge, and none is named.
+        JudgeMissing = "judge-missing",
+        /// The judge's score is below the action's floor.
+        JudgeBelowFloor = "judge-below-floor",
+        /// The judge is the planner, or has written the row.
+        JudgeNotSeparate = "judge-not-separate",
+        /// The judge has not signed its verdict.
+        AttestationMissing = "attestation-missing",
+        /// The entity may not move from its stage to that one.
+        MoveNotAllowed = "move-not-allowed",
+        /// No reading of a metric that the action must rest on.
+        MetricMissing = "metric-missing",
+        /// The metric has no calibration yet.
+        MetricUncalibrated = "metric-uncalibrated",
+        /// A reading is below the floor.
+        MetricBelowFloor = "metric-below-floor",
+        /// More rows than a limit lets be applied in its window.
+        CountLimit = "count-limit",
+        /// A larger sum than a limit lets be applied in its window.
+        SumLimit = "sum-limit",
+        /// It is less reversible than the action must be.
+        Irreversible = "irreversible",
         /// The key does not hold what the operation's guard names.
         GuardFailed = "guard-failed",
         /// A delete of a key that is not there.
@@ -69,6 +96,17 @@ impl Reversibility {
             Reversibility::Window(_) => "window",
             Reversibility::Compensating => "compensating",
             Reversibility::Never => "none",
+        }
+    }
+
+    /// Its class, without the time of a window.
+    pub const fn reach(self) -> Reach {
+        match self {
+            Reversibility::Exact => Reach::Exact,
+            Reversibility::Declared => Reach::Declared,
+            Reversibility::Window(_) => Reach::Window,
+            Reversibility::Compensating => Reach::Compensating,
+            Reversibility::Never => Reach::Never,
         }
     }
 }
@@ -169,7 +207,6 @@ mod tests {
         assert_eq!(encode(&landing).unwrap().len(), Landing::MAX_BYTES);
     }
 
-    /// Two classes are reserved; who reads version 1 accepts them.
     #[test]
     fn every_class_of_reversibility_is_read() {
         let classes = [

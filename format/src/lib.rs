@@ -39,6 +39,7 @@ pub mod merkle;
 pub mod note;
 pub mod ops;
 pub mod part;
+pub mod policy;
 pub mod prepared;
 pub mod proof;
 pub mod row;
@@ -46,5 +47,6 @@ pub mod state;
 pub mod submission;
 pub mod tile;
 pub mod value;
+pub mod verdict;
 
 pub use hash::Hash;

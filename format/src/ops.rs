@@ -59,6 +59,11 @@ pub enum Change<'a> {
     Transition(&'a str),
 }
 
+/// The key of the state that holds an entity's stage.
+pub fn stage_key(entity: &str) -> String {
+    format!("{LIFECYCLE_PREFIX}{entity}")
+}
+
 /// One operation on the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Op<'a> {
@@ -74,7 +79,7 @@ impl<'a> Op<'a> {
     /// The key of the state that this operation touches.
     pub fn state_key(&self) -> Cow<'a, str> {
         match self.change {
-            Change::Transition(_) => Cow::Owned(format!("{LIFECYCLE_PREFIX}{}", self.key)),
+            Change::Transition(_) => Cow::Owned(stage_key(self.key)),
             _ => Cow::Borrowed(self.key),
         }
     }

@@ -57,6 +57,11 @@ impl Decimal {
     pub fn is_canonical(self) -> bool {
         self.scale <= limits::DECIMAL_SCALE && (self.scale > 0 || i64::try_from(self.mantissa).is_err())
     }
+
+    /// Checks that the scale is in range, where 0 is allowed with any mantissa.
+    pub fn check(self) -> Result<(), CodecError> {
+        if self.scale <= limits::DECIMAL_SCALE { Ok(()) } else { Err(CodecError::Malformed("a decimal")) }
+    }
 }
 
 impl std::fmt::Display for Decimal {

@@ -1,34 +1,13 @@
 //! What governs the next row: keys, policy, kill switch, and which rows are taken back.
 
 use crate::keyring::{KeyError, Keyring};
-use counterfoil_format::body::{Body, Genesis, PolicyBody, Role};
-use counterfoil_format::intent::KeyId;
-use std::collections::HashMap;
-
-/// The policy in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// Actions that may be live: names, or prefixes that end in `*`.
-    pub live: Vec<String>,
-    /// A segment is closed when it has reached this many bytes.
-    pub segment_bytes: u64,
-}
-
-impl Policy {
-    /// The policy that a row's body states.
-    pub fn from_body(body: &PolicyBody<'_>) -> Self {
-        let live = body.live.iter().map(|&pattern| pattern.to_owned()).collect();
-        Policy { live, segment_bytes: body.segment_bytes }
-    }
-
-    /// Whether an action may be live.
-    pub fn allows_live(&self, action: &str) -> bool {
-        self.live.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => action.starts_with(prefix),
-            None => action == pattern,
-        })
-    }
-}
+use crate::keyring::KeyScope;
+use crate::policy::Policy;
+use counterfoil_format::body::{Body, Genesis, KillSwitch, Role, SwitchAct};
+use counterfoil_format::intent::{KeyId, Kind, Micros};
+use counterfoil_format::value::Decimal;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// The kill switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +16,41 @@ pub struct Switch {
     pub engaged: bool,
     /// The key of who holds it; the owner until a row says otherwise.
     pub holder: KeyId,
+    /// Whether it is pulled for a drill.
+    pub drilling: bool,
+}
+
+/// A threshold in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calibrated {
+    /// The row that says it.
+    pub row: u64,
+    /// The threshold.
+    pub threshold: Decimal,
+}
+
+/// By what the next decision is judged. It changes seldom; who keeps a copy shares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// The row that set it.
+    pub policy_row: u64,
+    /// The kill switch.
+    pub switch: Switch,
+    /// The row that last moved it; 0 when none has.
+    pub switch_row: u64,
+    /// When the last drill ended, or the ledger began.
+    pub drilled_at: Micros,
+    /// The newest threshold of each metric.
+    pub calibrations: BTreeMap<String, Calibrated>,
+}
+
+impl InForce {
+    /// When the next drill of the kill switch is due.
+    pub fn drill_due(&self) -> Option<Micros> {
+        self.policy.drill_period.map(|period| self.drilled_at.saturating_add(period))
+    }
 }
 
 /// Why a row that governs is refused.
@@ -62,37 +76,53 @@ pub enum GovernanceError {
     /// The row to take back does not come before.
     #[error("row {0} does not come before its rollback")]
     NotBefore(u64),
+    /// The drill that a row ends is not under way.
+    #[error("no drill that row {0} began is under way")]
+    NoDrill(u64),
+    /// What is cited does not come before.
+    #[error("row {0}, which it cites, does not come before it")]
+    CitedLater(u64),
+    /// A human has decided already.
+    #[error("row {row} was approved or rejected already, by row {by}")]
+    Reviewed {
+        /// The row that was put aside.
+        row: u64,
+        /// The row that says what becomes of it.
+        by: u64,
+    },
 }
 
 /// Everything that governs the next row and follows from the rows so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Governance {
     /// The keys.
-    pub keys: Keyring,
-    /// The policy in force.
-    pub policy: Policy,
-    /// The row that set it.
-    pub policy_row: u64,
-    /// The kill switch.
-    pub switch: Switch,
-    /// The row that last moved it; 0 when none has.
-    pub switch_row: u64,
+    pub keys: Arc<Keyring>,
+    /// By what decisions are judged.
+    pub in_force: Arc<InForce>,
+    reviewed: HashMap<u64, u64>,
     undone: HashMap<u64, u64>,
     targets: HashMap<u64, u64>,
 }
 
 impl Governance {
-    /// What governs after row 0.
-    pub fn from_genesis(genesis: &Genesis<'_>) -> Result<Self, GovernanceError> {
+    /// What governs after row 0, which landed at this time.
+    pub fn from_genesis(genesis: &Genesis<'_>, landed_at: Micros) -> Result<Self, GovernanceError> {
         let mut keys = Keyring::default();
-        keys.grant(&genesis.owner, Role::Owner.bit(), "owner", 0)?;
-        keys.grant(&genesis.ledger, Role::Ledger.bit(), "ledger", 0)?;
-        Ok(Governance {
-            keys,
-            policy: Policy::from_body(&genesis.policy),
+        keys.grant(&genesis.owner, Role::Owner.bit(), "owner", KeyScope::default(), 0)?;
+        keys.grant(&genesis.ledger, Role::Ledger.bit(), "ledger", KeyScope::default(), 0)?;
+        let holder = counterfoil_format::key::key_id(&genesis.owner);
+        let in_force = InForce {
+            policy: Arc::new(Policy::from_body(&genesis.policy)),
             policy_row: 0,
-            switch: Switch { engaged: false, holder: counterfoil_format::key::key_id(&genesis.owner) },
+            switch: Switch { engaged: false, holder, drilling: false },
             switch_row: 0,
+            drilled_at: landed_at,
+            calibrations: BTreeMap::new(),
+        };
+        Ok(Governance {
+            keys: Arc::new(keys),
+            in_force: Arc::new(in_force),
+            reviewed: HashMap::new(),
             undone: HashMap::new(),
             targets: HashMap::new(),
         })
@@ -101,6 +131,11 @@ impl Governance {
     /// The rollback row that took a row back and is in force itself.
     pub fn undone_by(&self, row: u64) -> Option<u64> {
         self.undone.get(&row).copied()
+    }
+
+    /// The row in which a human has approved or rejected a row that was put aside.
+    pub fn reviewed_by(&self, row: u64) -> Option<u64> {
+        self.reviewed.get(&row).copied()
     }
 
     /// The row that a rollback row in this history took back.
@@ -112,19 +147,32 @@ impl Governance {
     pub fn check(&self, body: &Body<'_>, row: u64) -> Result<(), GovernanceError> {
         match body {
             Body::Genesis(_) => Err(GovernanceError::Genesis),
-            Body::Key(change) => Ok(self.keys.check(change)?),
-            Body::KillSwitch(switch) => {
-                let holder = self.keys.get(&switch.holder);
-                let fit = Role::Operator.bit() | Role::Owner.bit();
-                match holder.is_some_and(|key| key.until.is_none() && key.roles & fit != 0) {
-                    true => Ok(()),
-                    false => Err(GovernanceError::Holder(switch.holder)),
-                }
-            }
+            Body::Key(change) => Ok(self.keys.check_under(change, &self.in_force.policy)?),
+            Body::KillSwitch(switch) => self.check_switch(switch, row),
+            Body::Review(review) if review.row >= row => Err(GovernanceError::CitedLater(review.row)),
+            Body::Review(review) => match self.reviewed_by(review.row) {
+                Some(by) => Err(GovernanceError::Reviewed { row: review.row, by }),
+                None => Ok(()),
+            },
             Body::Rollback(rollback) if rollback.target >= row => {
                 Err(GovernanceError::NotBefore(rollback.target))
             }
             Body::Rollback(rollback) => self.check_in_force(rollback.target),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_switch(&self, switch: &KillSwitch<'_>, row: u64) -> Result<(), GovernanceError> {
+        let holder = self.keys.get(&switch.holder);
+        let fit = Role::Operator.bit() | Role::Owner.bit();
+        if !holder.is_some_and(|key| key.until.is_none() && key.roles & fit != 0) {
+            return Err(GovernanceError::Holder(switch.holder));
+        }
+        match switch.drill {
+            Some(drill) if drill.probe >= row => Err(GovernanceError::CitedLater(drill.probe)),
+            Some(drill) if !self.in_force.switch.drilling || self.in_force.switch_row != drill.began => {
+                Err(GovernanceError::NoDrill(drill.began))
+            }
             _ => Ok(()),
         }
     }
@@ -154,19 +202,39 @@ impl Governance {
         }
     }
 
-    /// Takes in an applied row.
-    pub fn take_in(&mut self, body: &Body<'_>, row: u64) -> Result<(), GovernanceError> {
+    /// Whether an applied row of this kind changes anything here.
+    pub const fn is_changed_by(kind: Kind) -> bool {
+        matches!(
+            kind,
+            Kind::Key | Kind::Policy | Kind::KillSwitch | Kind::Calibration | Kind::Review | Kind::Rollback
+        )
+    }
+
+    /// Takes in an applied row that landed at this time.
+    pub fn take_in(&mut self, body: &Body<'_>, row: u64, landed_at: Micros) -> Result<(), GovernanceError> {
         self.check(body, row)?;
         match body {
-            Body::Key(change) => self.keys.change(change, row)?,
+            Body::Key(change) => Arc::make_mut(&mut self.keys).change(change, row)?,
             Body::Policy(policy) => {
-                self.policy = Policy::from_body(policy);
-                self.policy_row = row;
+                let in_force = Arc::make_mut(&mut self.in_force);
+                in_force.policy = Arc::new(Policy::from_body(policy));
+                in_force.policy_row = row;
             }
             Body::KillSwitch(switch) => {
-                self.switch = Switch { engaged: switch.engaged, holder: switch.holder };
-                self.switch_row = row;
+                let in_force = Arc::make_mut(&mut self.in_force);
+                let drilling = switch.act == SwitchAct::Drill && switch.engaged;
+                in_force.switch = Switch { engaged: switch.engaged, holder: switch.holder, drilling };
+                in_force.switch_row = row;
+                if switch.drill.is_some() {
+                    in_force.drilled_at = landed_at;
+                }
             }
+            Body::Calibration(calibration) => {
+                let in_force = Arc::make_mut(&mut self.in_force);
+                let calibrated = Calibrated { row, threshold: calibration.threshold };
+                in_force.calibrations.insert(calibration.metric.to_owned(), calibrated);
+            }
+            Body::Review(review) => drop(self.reviewed.insert(review.row, row)),
             Body::Rollback(rollback) => {
                 self.take_out(rollback.target, row);
                 self.targets.insert(row, rollback.target);
@@ -181,7 +249,8 @@ impl Governance {
 mod tests {
     use super::*;
     use counterfoil_format::body::RollbackOf;
-    use counterfoil_format::body::{FORMAT_VERSION, POLICY_VERSION};
+    use counterfoil_format::body::FORMAT_VERSION;
+    use counterfoil_format::policy::PolicyBody;
 
     fn begun() -> Governance {
         // Two points of the prime-order group: the base point and its double.
@@ -191,14 +260,14 @@ mod tests {
             origin: "example.com/shop",
             owner: base.compress().to_bytes(),
             ledger: (base + base).compress().to_bytes(),
-            policy: PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: 4096 },
+            policy: PolicyBody::open(4096),
         };
-        Governance::from_genesis(&genesis).unwrap()
+        Governance::from_genesis(&genesis, 0).unwrap()
     }
 
     fn roll_back(governance: &mut Governance, target: u64, row: u64) -> Result<(), GovernanceError> {
         let target_hash = counterfoil_format::Hash::ZERO;
-        governance.take_in(&Body::Rollback(RollbackOf { target, target_hash, forced: false }), row)
+        governance.take_in(&Body::Rollback(RollbackOf { target, target_hash, forced: false }), row, 0)
     }
 
     #[test]

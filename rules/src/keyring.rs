@@ -1,8 +1,12 @@
 //! The keys that may write, as the rows so far have granted, rotated and revoked them.
 
-use counterfoil_format::body::{KeyBytes, KeyChange, Role};
-use counterfoil_format::intent::{IntentHead, KeyId, Kind};
+use counterfoil_format::body::{KeyBytes, KeyChange, Role, Scope};
+use crate::policy::Policy;
+use counterfoil_format::content::Judge;
+use counterfoil_format::intent::{IntentHead, KeyId, Kind, Micros};
 use counterfoil_format::key::{EnrolError, PublicKey, key_id};
+use counterfoil_format::ops::Op;
+use counterfoil_format::policy::matches;
 use std::collections::HashMap;
 
 /// A key that was enrolled.
@@ -14,10 +18,27 @@ pub struct Enrolled {
     pub roles: u8,
     /// Who holds it.
     pub name: String,
+    /// Where and when it may do it.
+    pub scope: KeyScope,
     /// The row that enrolled it.
     pub since: u64,
     /// The row that ended it.
     pub until: Option<u64>,
+    /// Since when it may have been in other hands, as the row that revoked it says.
+    pub compromised_since: Option<Micros>,
+}
+
+/// Where and when a key may be used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyScope {
+    /// The actions that its decisions may have, as patterns; none: all.
+    pub actions: Vec<String>,
+    /// The beginnings that the keys of its operations may have; none: all.
+    pub prefixes: Vec<String>,
+    /// Rows before this time are not its.
+    pub from: Option<Micros>,
+    /// Rows from this time on are not its.
+    pub until: Option<Micros>,
 }
 
 /// Why a key change or an author is refused.
@@ -46,6 +67,33 @@ pub enum KeyError {
         /// The roles of which it needs one.
         needed: String,
     },
+    /// What the row does lies outside of what the key was granted for.
+    #[error("key {key} was not granted for {what}")]
+    OutOfScope {
+        /// The key.
+        key: KeyId,
+        /// What lies outside.
+        what: String,
+    },
+    /// A judge's signature is not by a judge's key in force.
+    #[error("key {0}, which signs the judge's verdict, is no judge's key in force")]
+    NoJudge(KeyId),
+    /// A judge's signature is by another judge than the one named.
+    #[error("key {key}, which signs the verdict of {named}, is enrolled for {enrolled}")]
+    OtherJudge {
+        /// The key.
+        key: KeyId,
+        /// Whom the row names.
+        named: String,
+        /// Whose the key is.
+        enrolled: String,
+    },
+    /// A judge's signature does not hold.
+    #[error("the signature of judge {0} under its verdict does not hold")]
+    FalseVerdict(String),
+    /// The policy keeps who judges and who plans apart.
+    #[error("key {0} would plan and judge: the policy in force keeps the two apart")]
+    NotSeparate(KeyId),
     /// Without the key nobody could grant keys or seal any more.
     #[error("key {0} is the last one of the owner or of the ledger; grant another first, or rotate it")]
     Last(KeyId),
@@ -72,7 +120,7 @@ pub const fn roles_for(kind: Kind) -> u8 {
         }
         Kind::Outcome => Role::Executor.bit() | Role::Operator.bit(),
         Kind::Rollback => Role::Operator.bit(),
-        Kind::KillSwitch | Kind::Snapshot | Kind::Calibration => Role::Operator.bit() | Role::Owner.bit(),
+        Kind::Review | Kind::KillSwitch | Kind::Snapshot | Kind::Calibration => Role::Operator.bit() | Role::Owner.bit(),
     }
 }
 
@@ -101,14 +149,15 @@ impl Keyring {
         self.keys.get(&self.sealing?)
     }
 
-    /// Whether the author of an intent may write it now; yields the key.
-    pub fn authorise(&self, head: &IntentHead<'_>) -> Result<&Enrolled, KeyError> {
+    /// Whether the author of an intent may write it now under this policy; yields the key. What it may do it with is
+    /// asked of the key's scope.
+    pub fn authorise(&self, head: &IntentHead<'_>, policy: &Policy) -> Result<&Enrolled, KeyError> {
         let key = head.author;
         let author = self.keys.get(&key).ok_or(KeyError::Unknown(key))?;
         if let Some(row) = author.until {
             return Err(KeyError::Revoked { key, row });
         }
-        let needed = roles_for(head.kind);
+        let needed = policy.writers(head.kind);
         if author.roles & needed == 0 {
             let (held, needed) = (role_names(author.roles), role_names(needed));
             return Err(KeyError::WrongRole { key, kind: head.kind, held, needed });
@@ -116,11 +165,34 @@ impl Keyring {
         Ok(author)
     }
 
+    /// The key of the judge who signed a verdict that lands now.
+    pub fn judge(&self, judge: &Judge<'_>, landed_at: Micros) -> Result<Option<&PublicKey>, KeyError> {
+        let Some(attestation) = &judge.attestation else { return Ok(None) };
+        let key = attestation.key;
+        let living = |found: &&Enrolled| found.until.is_none() && found.roles & Role::Judge.bit() != 0;
+        let found = self.keys.get(&key).filter(living).ok_or(KeyError::NoJudge(key))?;
+        found.scope.check_time(key, landed_at)?;
+        if found.name != judge.by {
+            let (named, enrolled) = (judge.by.to_owned(), found.name.clone());
+            return Err(KeyError::OtherJudge { key, named, enrolled });
+        }
+        Ok(Some(&found.key))
+    }
+
     /// Enrols a key.
-    pub fn grant(&mut self, key: &KeyBytes, roles: u8, name: &str, row: u64) -> Result<(), KeyError> {
+    pub fn grant(
+        &mut self,
+        key: &KeyBytes,
+        roles: u8,
+        name: &str,
+        scope: KeyScope,
+        row: u64,
+    ) -> Result<(), KeyError> {
         let key = self.enrollable(key)?;
         let id = key.id();
-        let enrolled = Enrolled { key, roles, name: name.to_owned(), since: row, until: None };
+        let name = name.to_owned();
+        let enrolled =
+            Enrolled { key, roles, name, scope, since: row, until: None, compromised_since: None };
         self.keys.insert(id, enrolled);
         if roles & Role::Ledger.bit() != 0 {
             self.sealing = Some(id);
@@ -155,8 +227,19 @@ impl Keyring {
         }
     }
 
+    /// Whether a change would go through under this policy.
+    pub fn check_under(&self, change: &KeyChange<'_>, policy: &Policy) -> Result<(), KeyError> {
+        let both = Role::Planner.bit() | Role::Judge.bit();
+        match change {
+            KeyChange::Grant { key, roles, .. } if policy.separation && roles & both == both => {
+                Err(KeyError::NotSeparate(key_id(key)))
+            }
+            change => self.check(change),
+        }
+    }
+
     /// Whether a change would go through.
-    pub fn check(&self, change: &KeyChange<'_>) -> Result<(), KeyError> {
+    fn check(&self, change: &KeyChange<'_>) -> Result<(), KeyError> {
         match change {
             KeyChange::Grant { key, .. } => self.enrollable(key).map(drop),
             KeyChange::Rotate { old, key } => self.living(old).and_then(|_| self.enrollable(key)).map(drop),
@@ -178,16 +261,70 @@ impl Keyring {
     pub fn change(&mut self, change: &KeyChange<'_>, row: u64) -> Result<(), KeyError> {
         self.check(change)?;
         match change {
-            KeyChange::Grant { key, roles, name } => self.grant(key, *roles, name, row),
-            KeyChange::Rotate { old, key } => {
-                let (roles, name) = self.living(old).map(|old| (old.roles, old.name.clone()))?;
-                self.end(old, row);
-                self.grant(key, roles, &name, row)
+            KeyChange::Grant { key, roles, name, scope } => {
+                self.grant(key, *roles, name, KeyScope::from_body(scope), row)
             }
-            KeyChange::Revoke { key, .. } => {
+            KeyChange::Rotate { old, key } => {
+                let Enrolled { roles, name, scope, .. } = self.living(old)?.clone();
+                self.end(old, row);
+                self.grant(key, roles, &name, scope, row)
+            }
+            KeyChange::Revoke { key, compromised_since, .. } => {
                 self.end(key, row);
+                self.keys.get_mut(key).into_iter().for_each(|key| key.compromised_since = *compromised_since);
                 Ok(())
             }
+        }
+    }
+}
+
+impl KeyScope {
+    fn from_body(scope: &Scope<'_>) -> Self {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        KeyScope {
+            actions: owned(&scope.actions),
+            prefixes: owned(&scope.prefixes),
+            from: scope.from,
+            until: scope.until,
+        }
+    }
+
+    /// Whether it restricts nothing.
+    pub fn is_everything(&self) -> bool {
+        *self == KeyScope::default()
+    }
+
+    /// Whether a row that lands now lies within it, but for its operations.
+    pub fn check(&self, head: &IntentHead<'_>, landed_at: Micros) -> Result<(), KeyError> {
+        self.check_time(head.author, landed_at)?;
+        let asked = matches!(head.kind, Kind::Decision | Kind::Review) && !self.actions.is_empty();
+        if asked && !self.actions.iter().any(|pattern| matches(pattern, head.action)) {
+            return Err(KeyError::OutOfScope { key: head.author, what: format!("the action {}", head.action) });
+        }
+        Ok(())
+    }
+
+    /// Whether all operations lie within it.
+    pub fn check_ops(&self, author: KeyId, ops: &[Op<'_>]) -> Result<(), KeyError> {
+        if self.prefixes.is_empty() {
+            return Ok(());
+        }
+        let outside = ops.iter().map(Op::state_key).find(|key| {
+            !self.prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
+        });
+        match outside {
+            Some(key) => Err(KeyError::OutOfScope { key: author, what: format!("the key {key}") }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_time(&self, key: KeyId, landed_at: Micros) -> Result<(), KeyError> {
+        let early = self.from.is_some_and(|from| landed_at < from);
+        let late = self.until.is_some_and(|until| landed_at >= until);
+        match (early, late) {
+            (true, _) => Err(KeyError::OutOfScope { key, what: "so early a time".to_owned() }),
+            (_, true) => Err(KeyError::OutOfScope { key, what: "so late a time".to_owned() }),
+            _ => Ok(()),
         }
     }
 }

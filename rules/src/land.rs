@@ -1,18 +1,27 @@
 //! Landing: what becomes of an intent, given the state and what governs.
 //!
 //! An intent that its author may not write, or that would break the ledger's own order, is refused and leaves no row.
-//! Any other lands: `review` when a gate stops it, `dry-run` when it asked for no more, else `applied`. The gates are
-//! asked in the order of [`Reason`]; all that stop an intent are listed.
+//! Any other lands: `review` when a gate stops it ([`crate::gates`]) or its operations do not go through, `dry-run` when
+//! it asked for no more, else `applied`. Only decisions and approvals of decisions are gated: what governs, and what takes
+//! back, must work while the switch is pulled.
 
+use crate::amount::amount;
 use crate::apply::{Applied, apply};
+use crate::cited::PutAside;
+use crate::gates::{Asked, Judged, Measured, Sight, reversibility};
 use crate::governance::{Governance, GovernanceError};
 use crate::keyring::KeyError;
-use crate::state::State;
-use counterfoil_format::body::Body;
-use counterfoil_format::content::Effect;
-use counterfoil_format::intent::{IntentHead, IntentId, Kind, Mode};
+use crate::limits::{Amounts, Limits};
+use crate::number::Magnitude;
+use crate::state::{Leaf, State};
+use counterfoil_format::body::{Body, ReviewVerdict};
+use counterfoil_format::content::{Actors, Effect, Evidence};
+use counterfoil_format::intent::{IntentHead, IntentId, Kind, Micros, Mode};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
-use counterfoil_format::ops::Op;
+use counterfoil_format::ops::{Change, Op, stage_key};
+use counterfoil_format::policy::Reach;
+use counterfoil_format::value::Decimal;
+use std::convert::Infallible;
 
 /// Why an intent leaves no row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,12 +57,33 @@ pub enum Refusal {
 pub struct Proposal<'a> {
     /// The head.
     pub head: IntentHead<'a>,
+    /// What it is about.
+    pub entity: Option<&'a str>,
+    /// Who planned, judged and carried it out.
+    pub actors: Option<Actors<'a>>,
+    /// What it points to; empty when it points to nothing.
+    pub evidence: Vec<Evidence<'a>>,
     /// The operations; empty when there are none.
     pub ops: Vec<Op<'a>>,
     /// The effects; empty when there are none.
     pub effects: Vec<Effect<'a>>,
     /// The body of a row that is no decision.
     pub body: Option<Body<'a>>,
+}
+
+/// The place that an intent would have.
+#[derive(Debug, Clone, Copy)]
+pub struct Landing {
+    /// The number of its row.
+    pub seq: u64,
+    /// When it lands.
+    pub landed_at: Micros,
+}
+
+/// A state that can be read, with the rows before it.
+pub trait World: State {
+    /// What an earlier row has measured; `None` when it is no applied evidence row.
+    fn reading(&self, row: u64) -> Result<Option<Measured>, Self::Error>;
 }
 
 /// What became of an intent.
@@ -69,79 +99,161 @@ pub struct Verdict<'a> {
     pub applied: Option<Applied<'a>>,
 }
 
-/// Decides what becomes of an intent at row `seq`. `landed_as` is the row that has the intent's id already.
-pub fn land<'a, S: State>(
-    state: &S,
+/// Whether an intent may leave a row at all, as far as its author, what governs and its id say. `landed_as` is the row that
+/// has the intent's id already. What it cites of earlier rows is for [`crate::cited`] and [`crate::rollback`].
+pub fn admit(
     governance: &Governance,
-    proposal: &Proposal<'a>,
-    seq: u64,
+    proposal: &Proposal<'_>,
+    place: Landing,
     landed_as: Option<u64>,
-) -> Result<Result<Verdict<'a>, Refusal>, S::Error> {
-    if let Err(refusal) = admit(governance, proposal, seq, landed_as) {
-        return Ok(Err(refusal));
+) -> Result<(), Refusal> {
+    let head = &proposal.head;
+    let author = governance.keys.authorise(head, &governance.in_force.policy)?;
+    author.scope.check(head, place.landed_at)?;
+    author.scope.check_ops(head.author, &proposal.ops)?;
+    if let Some(row) = landed_as {
+        return Err(Refusal::DuplicateId { id: head.id, row });
     }
-    let mut reasons = gates(governance, &proposal.head);
-    let applied = match apply(state, &proposal.ops, true)? {
+    let latest = Evidence::latest_row(&proposal.evidence);
+    if let Some(row) = latest.filter(|row| *row >= place.seq) {
+        return Err(Refusal::LaterEvidence { row, seq: place.seq });
+    }
+    if head.kind == Kind::Decision
+        && let Some(judge) = proposal.actors.as_ref().and_then(|actors| actors.judge.as_ref())
+    {
+        governance.keys.judge(judge, place.landed_at)?;
+    }
+    if let Some(body) = &proposal.body {
+        governance.check(body, place.seq)?;
+    }
+    Ok(())
+}
+
+/// Decides what becomes of an intent that is admitted. `put_aside` is what an approval approves.
+pub fn land<'a, W: World>(
+    world: &W,
+    governance: &Governance,
+    limits: &mut Limits,
+    proposal: &Proposal<'a>,
+    place: Landing,
+    put_aside: Option<&PutAside>,
+) -> Result<Verdict<'a>, W::Error> {
+    let head = &proposal.head;
+    let mut reasons = Vec::new();
+    if is_gated(proposal) {
+        let author = put_aside.map_or(head.author, |put_aside| put_aside.author);
+        let judge = proposal.actors.as_ref().and_then(|actors| Judged::of(actors, author));
+        let approved = put_aside.map_or(&[][..], |put_aside| &put_aside.reasons);
+        let (action, tier, mode, landed_at) = (head.action, head.tier, head.mode, place.landed_at);
+        let seen = Seen { world, proposal, judge, landed_at };
+        reasons = governance.in_force.gates(limits, &Asked { action, tier, mode, landed_at }, &seen, approved)?;
+    }
+    let applied = match apply(world, &proposal.ops, true)? {
         Ok(applied) => Some(applied),
         Err(reason) => {
             reasons.push(reason);
             None
         }
     };
-    let outcome = match proposal.head.mode {
+    let outcome = outcome(head.mode, &reasons);
+    let applied = applied.filter(|applied| outcome != Outcome::Review && !applied.steps.is_empty());
+    let reversibility = reversibility(&proposal.effects, place.landed_at);
+    Ok(Verdict { outcome, reasons, reversibility, applied })
+}
+
+/// The outcome that follows from the reasons.
+pub const fn outcome(mode: Mode, reasons: &[Reason]) -> Outcome {
+    match mode {
         _ if !reasons.is_empty() => Outcome::Review,
         Mode::DryRun => Outcome::DryRun,
         Mode::Live => Outcome::Applied,
+    }
+}
+
+/// Whether the gates are asked: of decisions, and of rows that approve one.
+pub fn is_gated(proposal: &Proposal<'_>) -> bool {
+    match &proposal.body {
+        Some(Body::Review(review)) => review.verdict == ReviewVerdict::Approve,
+        _ => proposal.head.kind == Kind::Decision,
+    }
+}
+
+/// An intent as its author wrote it, all of it open.
+struct Seen<'s, 'a, W> {
+    world: &'s W,
+    proposal: &'s Proposal<'a>,
+    judge: Option<Judged>,
+    landed_at: Micros,
+}
+
+impl<W: World> Amounts for Seen<'_, '_, W> {
+    type Error = W::Error;
+
+    fn entity(&self) -> Result<Option<&str>, W::Error> {
+        Ok(self.proposal.entity)
+    }
+
+    fn amount(&self, field: &str) -> Result<Option<Magnitude>, W::Error> {
+        let Ok(amount) = self.proposal.amount(field);
+        Ok(amount)
+    }
+}
+
+impl Amounts for Proposal<'_> {
+    type Error = Infallible;
+
+    fn entity(&self) -> Result<Option<&str>, Infallible> {
+        Ok(self.entity)
+    }
+
+    fn amount(&self, field: &str) -> Result<Option<Magnitude>, Infallible> {
+        // A value that its author has closed says no amount.
+        Ok(amount(field, &self.ops, &self.effects).unwrap_or(None))
+    }
+}
+
+impl<W: World> Sight for Seen<'_, '_, W> {
+    fn judge(&self) -> Result<Option<Judged>, W::Error> {
+        Ok(self.judge)
+    }
+
+    fn reach(&self) -> Result<Reach, W::Error> {
+        Ok(reversibility(&self.proposal.effects, self.landed_at).reach())
+    }
+
+    fn moves(&self) -> Result<Vec<(&str, &str)>, W::Error> {
+        Ok(moves(&self.proposal.ops))
+    }
+
+    fn stage(&self, entity: &str) -> Result<String, W::Error> {
+        Ok(stage(self.world.leaf(&stage_key(entity))?))
+    }
+
+    fn readings(&self, metric: &str) -> Result<Vec<Decimal>, W::Error> {
+        let mut readings = Vec::new();
+        for item in &self.proposal.evidence {
+            let Evidence::Row(row) = *item else { continue };
+            let measured = self.world.reading(row)?;
+            let serving = measured.filter(|measured| measured.serves(metric, self.proposal.entity));
+            readings.extend(serving.map(|measured| measured.value));
+        }
+        Ok(readings)
+    }
+}
+
+/// The moves that operations make, in order.
+pub fn moves<'o>(ops: &'o [Op<'_>]) -> Vec<(&'o str, &'o str)> {
+    let moved = |op: &'o Op<'_>| match op.change {
+        Change::Transition(stage) => Some((op.key, stage)),
+        _ => None,
     };
-    let applied = applied.filter(|applied| outcome != Outcome::Review && !applied.steps.is_empty());
-    Ok(Ok(Verdict { outcome, reasons, reversibility: reversibility(&proposal.effects), applied }))
+    ops.iter().filter_map(moved).collect()
 }
 
-/// Whether an intent may leave a row at all.
-fn admit(
-    governance: &Governance,
-    proposal: &Proposal<'_>,
-    seq: u64,
-    landed_as: Option<u64>,
-) -> Result<(), Refusal> {
-    governance.keys.authorise(&proposal.head)?;
-    if let Some(row) = landed_as {
-        return Err(Refusal::DuplicateId { id: proposal.head.id, row });
-    }
-    if let Some(body) = &proposal.body {
-        governance.check(body, seq)?;
-    }
-    Ok(())
-}
-
-/// Whether all rows that an intent points to are there before the row it would be; `latest` is the latest of them.
-pub fn check_evidence(latest: Option<u64>, seq: u64) -> Result<(), Refusal> {
-    match latest {
-        Some(row) if row >= seq => Err(Refusal::LaterEvidence { row, seq }),
-        _ => Ok(()),
-    }
-}
-
-/// The gates that need no look at the state. Only live decisions can be stopped: what governs, and what takes back,
-/// must work while the switch is pulled.
-fn gates(governance: &Governance, head: &IntentHead<'_>) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if head.kind == Kind::Decision && head.mode == Mode::Live {
-        if !governance.policy.allows_live(head.action) {
-            reasons.push(Reason::LiveNotAllowed);
-        }
-        if governance.switch.engaged {
-            reasons.push(Reason::KillSwitch);
-        }
-    }
-    reasons
-}
-
-/// Operations alone are exact; effects are as reversible as the least of them.
-pub fn reversibility(effects: &[Effect<'_>]) -> Reversibility {
-    match effects {
-        [] => Reversibility::Exact,
-        effects if effects.iter().all(|effect| effect.undo.is_some()) => Reversibility::Declared,
-        _ => Reversibility::Never,
+/// The stage that a key of a lifecycle holds; empty for none.
+pub fn stage(leaf: Option<Leaf>) -> String {
+    match leaf {
+        Some(Leaf::Stage(stage)) => stage,
+        _ => String::new(),
     }
 }

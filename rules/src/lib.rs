@@ -19,9 +19,16 @@
 //! assert_eq!(state.len(), 1);
 //! ```
 
+pub mod amount;
 pub mod apply;
+pub mod calibration;
+pub mod cited;
+pub mod gates;
 pub mod governance;
 pub mod keyring;
 pub mod land;
+pub mod limits;
+pub mod number;
+pub mod policy;
 pub mod rollback;
 pub mod state;

@@ -1,19 +1,15 @@
 //! What bodies may say: versions, bounds, order.
 
-use super::{Body, Erased, FORMAT_VERSION, Genesis, KeyChange, POLICY_VERSION, PolicyBody, Role, SwitchAct};
-use crate::codec::{CodecError, listed, name, named, within};
+use super::{Body, Calibration, Erased, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, Role, Scope, SwitchAct};
+use crate::codec::{CodecError, label, listed, name, named, within};
 use crate::limits;
 use crate::note::check_key_name;
 use crate::part::PartTag;
-use crate::value::Decimal;
+use crate::policy::{ascending, check_pattern};
 
 impl Body<'_> {
     pub(super) fn check(&self) -> Result<(), CodecError> {
         let text = |text: &str| within("a text", text.len(), limits::TEXT_BYTES);
-        let decimal = |decimal: &Decimal| match decimal.scale <= limits::DECIMAL_SCALE {
-            true => Ok(()),
-            false => Err(CodecError::Malformed("a decimal")),
-        };
         match self {
             Body::Genesis(genesis) => genesis.check(),
             Body::Key(change) => change.check(),
@@ -21,21 +17,9 @@ impl Body<'_> {
             Body::Evidence(reading) => {
                 name("a metric", reading.metric)?;
                 text(reading.source)?;
-                decimal(&reading.value)
+                reading.value.check()
             }
-            Body::KillSwitch(switch) => {
-                let said = match switch.act {
-                    SwitchAct::Engage => switch.engaged,
-                    SwitchAct::Release => !switch.engaged,
-                    SwitchAct::HandOver | SwitchAct::Drill => true,
-                };
-                if !said {
-                    return Err(CodecError::Inconsistent(
-                        "a kill switch is said to be in the other position",
-                    ));
-                }
-                text(switch.reason)
-            }
+            Body::KillSwitch(switch) => switch.check(),
             Body::Rollback(_) | Body::Snapshot(_) => Ok(()),
             Body::Outcome(outcome) => text(outcome.detail),
             Body::Erasure(erasure) => {
@@ -43,19 +27,61 @@ impl Body<'_> {
                 named("an authority", erasure.authority, limits::TEXT_BYTES)?;
                 erasure.items.iter().try_for_each(Erased::check)
             }
-            Body::Calibration(calibration) => {
-                name("a metric", calibration.metric)?;
-                within(
-                    "a quantile in parts per million",
-                    calibration.quantile as usize,
-                    limits::PPM as usize,
-                )?;
-                listed("a calibration's rows", calibration.rows.len(), limits::PART_BYTES)?;
-                if !calibration.rows.is_sorted_by(|a, b| a < b) {
-                    return Err(CodecError::Unsorted("a calibration's rows"));
-                }
-                decimal(&calibration.threshold)
+            Body::Calibration(calibration) => calibration.check(),
+            Body::Review(review) => text(review.reason),
+        }
+    }
+}
+
+impl KillSwitch<'_> {
+    fn check(&self) -> Result<(), CodecError> {
+        let said = match self.act {
+            SwitchAct::Engage => self.engaged,
+            SwitchAct::Release => !self.engaged,
+            SwitchAct::HandOver | SwitchAct::Drill => true,
+        };
+        if !said {
+            return Err(CodecError::Inconsistent("a kill switch is said to be in the other position"));
+        }
+        if self.drill.is_some() != (self.act == SwitchAct::Drill && !self.engaged) {
+            return Err(CodecError::Inconsistent("the end of a drill, and nothing else, says what it has shown"));
+        }
+        within("a text", self.reason.len(), limits::TEXT_BYTES)
+    }
+}
+
+impl Calibration<'_> {
+    fn check(&self) -> Result<(), CodecError> {
+        name("a metric", self.metric)?;
+        label("an action", self.action)?;
+        within("a quantile in parts per million", self.quantile as usize, limits::PPM as usize)?;
+        listed("a calibration's rows", self.rows.len(), limits::PART_BYTES)?;
+        ascending("a calibration's rows", &self.rows, |row| *row)?;
+        if self.rows.last().is_some_and(|last| *last >= self.upto) {
+            return Err(CodecError::Inconsistent("a calibration from rows behind those it says it looked at"));
+        }
+        self.threshold.check()
+    }
+}
+
+impl Scope<'_> {
+    /// Whether it restricts nothing.
+    pub fn is_everything(&self) -> bool {
+        *self == Scope::default()
+    }
+
+    fn check(&self) -> Result<(), CodecError> {
+        within("a scope's actions", self.actions.len(), limits::ITEMS)?;
+        self.actions.iter().try_for_each(|pattern| check_pattern(pattern))?;
+        ascending("a scope's actions", &self.actions, |pattern| *pattern)?;
+        within("a scope's key prefixes", self.prefixes.len(), limits::ITEMS)?;
+        self.prefixes.iter().try_for_each(|prefix| named("a key prefix", prefix, limits::KEY_BYTES))?;
+        ascending("a scope's key prefixes", &self.prefixes, |prefix| *prefix)?;
+        match (self.from, self.until) {
+            (Some(from), Some(until)) if from >= until => {
+                Err(CodecError::Inconsistent("a scope that ends before it begins"))
             }
+            _ => Ok(()),
         }
     }
 }
@@ -73,8 +99,13 @@ impl Genesis<'_> {
 impl KeyChange<'_> {
     fn check(&self) -> Result<(), CodecError> {
         match self {
-            KeyChange::Grant { roles, name: holder, .. } => {
+            KeyChange::Grant { roles, name: holder, scope, .. } => {
                 name("a key holder's name", holder)?;
+                scope.check()?;
+                // Without an owner and a sealing key nothing goes on; their keys end by rows, not by time.
+                if roles & (Role::Owner.bit() | Role::Ledger.bit()) != 0 && !scope.is_everything() {
+                    return Err(CodecError::Inconsistent("a scope for a key of the role owner or ledger"));
+                }
                 let known = Role::ALL.iter().fold(0, |set, role| set | role.bit());
                 if *roles == 0 || roles & !known != 0 {
                     return Err(CodecError::Malformed("a set of roles"));
@@ -85,33 +116,6 @@ impl KeyChange<'_> {
             KeyChange::Revoke { reason, .. } => within("a reason", reason.len(), limits::TEXT_BYTES),
         }
     }
-}
-
-impl PolicyBody<'_> {
-    /// Checks version, patterns and bounds.
-    pub fn check(&self) -> Result<(), CodecError> {
-        if self.version != POLICY_VERSION {
-            return Err(CodecError::Version { what: "a policy", found: self.version.into() });
-        }
-        within("patterns of live actions", self.live.len(), limits::ITEMS)?;
-        self.live.iter().try_for_each(|pattern| check_pattern(pattern))?;
-        if !self.live.is_sorted_by(|a, b| a < b) {
-            return Err(CodecError::Unsorted("patterns of live actions"));
-        }
-        if !(4096..=limits::SEGMENT_BYTES).contains(&self.segment_bytes) {
-            return Err(CodecError::Inconsistent("a segment size outside 4 KiB to 4 GiB"));
-        }
-        Ok(())
-    }
-}
-
-/// A pattern is a name, or a prefix with one `*` behind it.
-fn check_pattern(pattern: &str) -> Result<(), CodecError> {
-    name("a pattern", pattern)?;
-    if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
-        return Err(CodecError::Inconsistent("a pattern has a * that is not its last character"));
-    }
-    Ok(())
 }
 
 impl Erased {
@@ -133,11 +137,9 @@ mod tests {
     use crate::body::{Calibration, Erasure, Reading};
     use crate::intent::Kind;
 
-    const SCORE: Decimal = Decimal { mantissa: 1, scale: 0 };
+    use crate::value::Decimal;
 
-    fn policy(live: Vec<&str>) -> PolicyBody<'_> {
-        PolicyBody { version: POLICY_VERSION, live, segment_bytes: 4096 }
-    }
+    const SCORE: Decimal = Decimal { mantissa: 1, scale: 0 };
 
     /// What the reader says of a body, whatever the writer thinks of it.
     fn read<T: serde::Serialize>(kind: Kind, body: &T) -> Result<(), CodecError> {
@@ -145,24 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_a_name_or_a_prefix_with_one_star_behind_it() {
-        for pattern in ["*", "price.*", "price.set"] {
-            assert_eq!(read(Kind::Policy, &policy(vec![pattern])), Ok(()), "{pattern}");
-        }
-        for pattern in ["**", "*.set", "price.*.*", "a*b"] {
-            let refused = read(Kind::Policy, &policy(vec![pattern]));
-            assert!(matches!(refused, Err(CodecError::Inconsistent(_))), "{pattern}: {refused:?}");
-        }
-        assert_eq!(read(Kind::Policy, &policy(vec!["a\n*"])), Err(CodecError::Control("a pattern")));
-        assert_eq!(read(Kind::Policy, &policy(vec![""])), Err(CodecError::Empty("a pattern")));
-        assert_eq!(read(Kind::Policy, &policy(Vec::new())), Ok(()));
-    }
-
-    #[test]
     fn names_hold_no_control_characters() {
         let reading = Reading { metric: "cost\u{1b}", value: SCORE, source: "a\nb" };
         assert_eq!(read(Kind::Evidence, &reading), Err(CodecError::Control("a metric")));
-        let grant = KeyChange::Grant { key: [1; 32], roles: 1, name: "me\u{7f}" };
+        let grant = KeyChange::Grant { key: [1; 32], roles: 1, name: "me\u{7f}", scope: Scope::default() };
         assert_eq!(read(Kind::Key, &grant), Err(CodecError::Control("a key holder's name")));
     }
 
@@ -170,7 +158,15 @@ mod tests {
     fn lists_of_nothing_are_refused() {
         let erasure = Erasure { items: Vec::new(), authority: "request 7" };
         assert_eq!(read(Kind::Erasure, &erasure), Err(CodecError::Empty("erased items")));
-        let calibration = Calibration { metric: "cost", quantile: 1, rows: Vec::new(), threshold: SCORE };
+        let calibration = Calibration {
+            metric: "cost",
+            action: "",
+            from: 0,
+            upto: 9,
+            quantile: 1,
+            rows: Vec::new(),
+            threshold: SCORE,
+        };
         assert_eq!(read(Kind::Calibration, &calibration), Err(CodecError::Empty("a calibration's rows")));
     }
 }

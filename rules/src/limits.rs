@@ -1,0 +1,170 @@
+//! How much was applied lately, for the limits of the policy in force.
+//!
+//! A limit looks at the applied decisions whose landing lies within its window behind the row that is decided. What it
+//! counts begins with the row behind the one that set it; a policy that repeats what a limit looks at goes on counting.
+
+use crate::number::Magnitude;
+use crate::policy::{LimitRule, Span};
+use counterfoil_format::intent::Micros;
+use counterfoil_format::landing::Reason;
+use counterfoil_format::policy::Per;
+use std::collections::{HashMap, VecDeque};
+
+/// What a limit has to know of a decision.
+pub trait Amounts {
+    /// What can go wrong on the way.
+    type Error;
+
+    /// What it is about.
+    fn entity(&self) -> Result<Option<&str>, Self::Error>;
+    /// The magnitude of a field; `None` when it has no such field.
+    fn amount(&self, field: &str) -> Result<Option<Magnitude>, Self::Error>;
+}
+
+/// What was applied lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    tracks: Vec<Track>,
+}
+
+/// What one limit looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Track {
+    rule: LimitRule,
+    /// Rows, by what is counted together: by entity, or all under the empty text. An entity's name is never empty.
+    rows: HashMap<String, Lately>,
+}
+
+/// Rows that are counted together, the oldest first, and their sum.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Lately {
+    rows: VecDeque<(Micros, Magnitude)>,
+    sum: Magnitude,
+}
+
+/// A row that was counted, for [`Limits::take_back`].
+#[derive(Debug)]
+pub struct Counted {
+    track: usize,
+    under: String,
+}
+
+impl Limits {
+    /// The limits of a new policy. What is looked at under it as before keeps its count.
+    pub fn follow(&mut self, rules: &[LimitRule]) {
+        let mut before = std::mem::take(&mut self.tracks);
+        for rule in rules {
+            let kept = before.iter().position(|track| track.rule.span == rule.span);
+            let rows = kept.map(|place| before.swap_remove(place).rows).unwrap_or_default();
+            self.tracks.push(Track { rule: rule.clone(), rows });
+        }
+    }
+
+    /// The longest window.
+    pub fn window(&self) -> Option<Micros> {
+        self.tracks.iter().map(|track| track.rule.span.window).max()
+    }
+
+    /// Adds the reasons for which a decision would be too much. Times never go back from call to call.
+    pub fn ask<A: Amounts>(
+        &mut self,
+        action: &str,
+        landed_at: Micros,
+        decision: &A,
+        reasons: &mut Vec<Reason>,
+    ) -> Result<(), A::Error> {
+        let (mut too_many, mut too_much) = (false, false);
+        for track in self.tracks.iter_mut().filter(|track| track.rule.span.covers(action)) {
+            let under = track.rule.span.under(decision)?;
+            let (count, sum) = track.lately(under, landed_at);
+            too_many |= track.rule.count.is_some_and(|most| count >= most as usize);
+            if let (Some(most), Some(field)) = (track.rule.most, &track.rule.span.field) {
+                // What does not say how much it is could be any amount.
+                let amount = decision.amount(field)?;
+                too_much |= amount.is_none_or(|amount| sum.plus(amount) > most);
+            }
+        }
+        reasons.extend(too_many.then_some(Reason::CountLimit));
+        reasons.extend(too_much.then_some(Reason::SumLimit));
+        Ok(())
+    }
+
+    /// Counts a decision that was applied. An error leaves what was counted before it.
+    pub fn count<A: Amounts>(
+        &mut self,
+        action: &str,
+        landed_at: Micros,
+        decision: &A,
+        counted: &mut Vec<Counted>,
+    ) -> Result<(), A::Error> {
+        for (place, track) in self.tracks.iter_mut().enumerate() {
+            let span = &track.rule.span;
+            if !span.covers(action) {
+                continue;
+            }
+            let amount = span.field.as_deref().map(|field| decision.amount(field)).transpose()?.flatten();
+            let under = span.under(decision)?;
+            if !track.rows.contains_key(under) {
+                track.rows.insert(under.to_owned(), Lately::default());
+            }
+            track.rows.get_mut(under).into_iter().for_each(|rows| rows.push(landed_at, amount.unwrap_or_default()));
+            counted.push(Counted { track: place, under: under.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Takes back the rows that were counted last.
+    pub fn take_back(&mut self, counted: Vec<Counted>) {
+        for Counted { track, under } in counted.into_iter().rev() {
+            if let Some(rows) = self.tracks.get_mut(track).and_then(|track| track.rows.get_mut(&under)) {
+                let newest = rows.rows.pop_back();
+                newest.into_iter().for_each(|(_, amount)| rows.subtract(amount));
+            }
+        }
+    }
+}
+
+impl Lately {
+    fn push(&mut self, landed_at: Micros, amount: Magnitude) {
+        self.rows.push_back((landed_at, amount));
+        self.sum = self.sum.plus(amount);
+    }
+
+    /// Forgets the rows that lie behind a window.
+    fn forget(&mut self, landed_at: Micros, window: Micros) {
+        while let Some((then, amount)) = self.rows.front().copied()
+            && landed_at.saturating_sub(then) >= window
+        {
+            self.rows.pop_front();
+            self.subtract(amount);
+        }
+    }
+
+    /// Takes a row that has left out of the sum.
+    fn subtract(&mut self, amount: Magnitude) {
+        let added = || self.rows.iter().fold(Magnitude::default(), |sum, (_, amount)| sum.plus(*amount));
+        self.sum = self.sum.minus(amount).unwrap_or_else(added);
+    }
+}
+
+impl Span {
+    fn under<'d, A: Amounts>(&self, decision: &'d A) -> Result<&'d str, A::Error> {
+        match self.per {
+            Per::Store => Ok(""),
+            Per::Entity => Ok(decision.entity()?.unwrap_or_default()),
+        }
+    }
+}
+
+impl Track {
+    /// How many rows lie in the window, and their sum.
+    fn lately(&mut self, under: &str, landed_at: Micros) -> (usize, Magnitude) {
+        let Some(lately) = self.rows.get_mut(under) else { return (0, Magnitude::default()) };
+        lately.forget(landed_at, self.rule.span.window);
+        let (count, sum) = (lately.rows.len(), lately.sum);
+        if count == 0 {
+            self.rows.remove(under);
+        }
+        (count, sum)
+    }
+}

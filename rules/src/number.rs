@@ -1,0 +1,144 @@
+//! Exact arithmetic on decimals: order, sums of magnitudes, quantiles. Nothing is ever rounded.
+
+use counterfoil_format::limits::DECIMAL_SCALE;
+use counterfoil_format::value::Decimal;
+use std::cmp::Ordering;
+
+/// 10 to the power of the largest scale: so many fractions make one whole.
+const WHOLE: u128 = 10u128.pow(DECIMAL_SCALE as u32);
+
+/// Compares two decimals by what they are worth, whatever their scales.
+pub fn compare(left: &Decimal, right: &Decimal) -> Ordering {
+    match (left.mantissa < 0, right.mantissa < 0) {
+        (false, true) => Ordering::Greater,
+        (true, false) => Ordering::Less,
+        (false, false) => Magnitude::of(left).cmp(&Magnitude::of(right)),
+        (true, true) => Magnitude::of(right).cmp(&Magnitude::of(left)),
+    }
+}
+
+/// The same number with as few digits behind the point as it needs.
+pub fn reduced(decimal: Decimal) -> Decimal {
+    let Decimal { mut mantissa, mut scale } = decimal;
+    while scale > 0 && mantissa % 10 == 0 {
+        mantissa /= 10;
+        scale -= 1;
+    }
+    Decimal { mantissa, scale }
+}
+
+/// A quantile by the nearest rank: of n numbers, ascending, the one at rank `ceil(n * quantile / 1,000,000)`, and the
+/// first at quantile 0; reduced. `None` of no numbers.
+pub fn quantile(numbers: &mut [Decimal], ppm: u32) -> Option<Decimal> {
+    numbers.sort_unstable_by(compare);
+    let rank = (numbers.len() as u128 * u128::from(ppm)).div_ceil(1_000_000).max(1);
+    let place = usize::try_from(rank - 1).ok()?;
+    numbers.get(place).copied().map(reduced)
+}
+
+/// A number that is not negative, or a sum of such: a whole and a fraction. A sum beyond 128 bits stays at the largest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Magnitude {
+    whole: u128,
+    /// In units of 10 to the power of minus 38.
+    fraction: u128,
+}
+
+impl Magnitude {
+    /// The largest.
+    const MOST: Magnitude = Magnitude { whole: u128::MAX, fraction: WHOLE - 1 };
+
+    /// The magnitude of a decimal, its sign left out.
+    pub fn of(decimal: &Decimal) -> Self {
+        let scale = u32::from(decimal.scale.min(DECIMAL_SCALE));
+        let (digits, unit) = (decimal.mantissa.unsigned_abs(), 10u128.pow(scale));
+        Magnitude { whole: digits / unit, fraction: (digits % unit) * (WHOLE / unit) }
+    }
+
+    /// The magnitude of an integer.
+    pub fn of_int(number: i64) -> Self {
+        Magnitude { whole: u128::from(number.unsigned_abs()), fraction: 0 }
+    }
+
+    /// The sum.
+    pub fn plus(self, other: Self) -> Self {
+        let fraction = self.fraction + other.fraction;
+        let carry = u128::from(fraction >= WHOLE);
+        let whole = self.whole.checked_add(other.whole).and_then(|whole| whole.checked_add(carry));
+        match whole {
+            Some(whole) => Magnitude { whole, fraction: fraction - carry * WHOLE },
+            None => Magnitude::MOST,
+        }
+    }
+
+    /// What is left of a sum without one of its terms; `None` when that is not known, since the sum was at the largest.
+    pub fn minus(self, term: Self) -> Option<Self> {
+        if self == Magnitude::MOST {
+            return None;
+        }
+        let borrow = u128::from(self.fraction < term.fraction);
+        let whole = self.whole.checked_sub(term.whole)?.checked_sub(borrow)?;
+        Some(Magnitude { whole, fraction: self.fraction + borrow * WHOLE - term.fraction })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(mantissa: i128, scale: u8) -> Decimal {
+        Decimal { mantissa, scale }
+    }
+
+    #[test]
+    fn decimals_are_compared_by_what_they_are_worth() {
+        let ascending = [
+            decimal(i128::MIN, 0),
+            decimal(-2, 0),
+            decimal(-19, 1),
+            decimal(-1, 38),
+            decimal(0, 0),
+            decimal(1, 38),
+            decimal(1, 1),
+            decimal(11, 2),
+            decimal(i128::MAX, 38),
+            decimal(2, 0),
+            decimal(i128::MAX, 0),
+        ];
+        for (at, left) in ascending.iter().enumerate() {
+            for (place, right) in ascending.iter().enumerate() {
+                assert_eq!(compare(left, right), at.cmp(&place), "{left} {right}");
+            }
+        }
+        assert_eq!(compare(&decimal(100, 2), &decimal(1, 0)), Ordering::Equal);
+        assert_eq!(compare(&decimal(-100, 2), &decimal(-1, 0)), Ordering::Equal);
+        assert_eq!(compare(&decimal(0, 9), &decimal(0, 0)), Ordering::Equal);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_numbers() {
+        let numbers = || (1..=10).map(|number| decimal(number * 10, 1)).collect::<Vec<_>>();
+        let at = |ppm| quantile(&mut numbers(), ppm);
+        assert_eq!(at(0), Some(decimal(1, 0)));
+        assert_eq!(at(1), Some(decimal(1, 0)));
+        assert_eq!(at(100_000), Some(decimal(1, 0)));
+        assert_eq!(at(100_001), Some(decimal(2, 0)));
+        assert_eq!(at(500_000), Some(decimal(5, 0)));
+        assert_eq!(at(999_999), Some(decimal(10, 0)));
+        assert_eq!(at(1_000_000), Some(decimal(10, 0)));
+        assert_eq!(quantile(&mut [], 500_000), None);
+    }
+
+    #[test]
+    fn sums_carry_and_stay_at_the_largest() {
+        let tenth = Magnitude::of(&decimal(-1, 1));
+        let sum = (0..10).fold(Magnitude::default(), |sum, _| sum.plus(tenth));
+        assert_eq!(sum, Magnitude::of_int(1));
+        assert_eq!(sum.minus(tenth).map(|rest| rest.plus(tenth)), Some(sum));
+        assert_eq!(sum.minus(sum), Some(Magnitude::default()));
+        assert_eq!(tenth.minus(sum), None);
+        assert_eq!(Magnitude::MOST.plus(tenth), Magnitude::MOST);
+        assert_eq!(Magnitude::MOST.minus(tenth), None);
+        assert_eq!(Magnitude::of_int(i64::MIN), Magnitude::of(&decimal(i64::MIN.into(), 0)));
+    }
+}
