@@ -6,15 +6,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, EffectOutcome, EffectStatus, KeyChange, KillSwitch, Role, SwitchAct};
+use counterfoil_format::body::{
+    Body, EffectOutcome, EffectStatus, KeyChange, KillSwitch, Role, Scope, SwitchAct,
+};
 use counterfoil_format::codec::encode;
 use counterfoil_format::content::{
-    Actors, Attestation, Context, Effect, Evidence, Judge, LifecycleMove, Subject,
+    Actors, Attestation, Context, Effect, Evidence, Judge, LifecycleMove, Subject, Undo,
 };
 use counterfoil_format::hash::Use;
 use counterfoil_format::intent::{KeyId, Kind, Mode, Tier};
 use counterfoil_format::key::SignatureBytes;
-use counterfoil_format::landing::{Landing, Outcome, Reason, Reversibility};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, Reversibility};
 use counterfoil_format::merkle::{self, Nodes};
 use counterfoil_format::note::SignedNote;
 use counterfoil_format::ops::{Change, Guard, Op, encode_ops, encode_skeleton};
@@ -129,7 +131,8 @@ fn contents() -> Vec<Vec<u8>> {
         encode(&Actors { planner: "p", judge: judge(None), executor: "e" }).unwrap(),
         encode(&Actors { planner: "p", judge: judge(Some(attestation)), executor: "e" }).unwrap(),
         encode(&[Evidence::Row(0), Evidence::Row(u64::MAX), document][..]).unwrap(),
-        encode(&[effect(None), effect(Some(&map))][..]).unwrap(),
+        encode(&[effect(Undo::Never), effect(Undo::Request(&map))][..]).unwrap(),
+        encode(&[effect(Undo::Until(&map, -7)), effect(Undo::Compensate(&map))][..]).unwrap(),
         encode(&Context { reason: "margin", data: &map }).unwrap(),
     ]
 }
@@ -145,17 +148,16 @@ fn bodies() -> Vec<Vec<u8>> {
                 engaged: act != SwitchAct::Release,
                 holder: KeyId([1; 8]),
                 reason: "why",
+                drill: None,
             })
         })
         .collect();
     bodies.extend(EffectStatus::ALL.iter().map(|&status| {
         Body::Outcome(EffectOutcome { row: 300, effect: 1, undo: true, status, detail: "detail" })
     }));
-    bodies.extend(
-        Role::ALL
-            .iter()
-            .map(|role| Body::Key(KeyChange::Grant { key, roles: role.bit(), name: role.name() })),
-    );
+    bodies.extend(Role::ALL.iter().map(|role| {
+        Body::Key(KeyChange::Grant { key, roles: role.bit(), name: role.name(), scope: Scope::default() })
+    }));
     let (old, since) = (KeyId([2; 8]), Some(-5));
     bodies.push(Body::Key(KeyChange::Rotate { old, key }));
     bodies.push(Body::Key(KeyChange::Revoke { key: old, compromised_since: None, reason: "" }));
@@ -176,7 +178,7 @@ fn landings() -> Vec<Vec<u8>> {
     for outcome in Outcome::ALL {
         for (place, reversibility) in reversibilities.into_iter().enumerate() {
             let landing = Landing {
-                version: 1,
+                version: LANDING_VERSION,
                 seq: 1 << (8 * place),
                 landed_at: -1 << (8 * place),
                 outcome: *outcome,
@@ -318,7 +320,7 @@ fn conformance() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn bytes_are_those_of_version_1() {
+fn bytes_are_those_of_this_version() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/conformance.json");
     let made = conformance();
     if std::env::var_os("COUNTERFOIL_BLESS").is_some_and(|value| value == "1") {

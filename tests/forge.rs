@@ -156,6 +156,6 @@ fn the_four_keys_are_what_the_rows_say() {
     assert_eq!((owner, ledger), (forge.public(OWNER), forge.public(LEDGER)));
     let governance: &Governance = forge.governance.as_ref().unwrap();
     assert!(governance.keys.get(&forge.key_id(EXECUTOR)).is_some());
-    assert_eq!(governance.switch.holder, forge.key_id(OPERATOR));
-    assert_eq!((governance.switch_row, governance.policy_row), (3, 0));
+    assert_eq!(governance.in_force.switch.holder, forge.key_id(OPERATOR));
+    assert_eq!((governance.in_force.switch_row, governance.in_force.policy_row), (3, 0));
 }

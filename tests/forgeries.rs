@@ -5,9 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{
-    Body, KeyChange, POLICY_VERSION, PolicyBody, Reading, Role, RollbackOf, Snapshot, SwitchAct,
-};
+use counterfoil_format::body::{Body, KeyChange, Reading, Role, RollbackOf, Scope, Snapshot, SwitchAct};
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::key::SignatureBytes;
@@ -17,7 +15,7 @@ use counterfoil_format::part::PartTag;
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_tests::draft::{ChangeDraft, Draft, EXECUTOR, Group, LEDGER, OWNER, Submission, Who};
 use counterfoil_tests::forge::{EPOCH, Forge};
-use counterfoil_tests::founding::Founding;
+use counterfoil_tests::founding::{Founding, allowing};
 use counterfoil_tests::output::{Ledger, Sink};
 use counterfoil_tests::rng::Rng;
 use counterfoil_verifier::{Options, Report, Status, Verdict, verify, verify_sequential};
@@ -102,7 +100,7 @@ impl Shop {
             0 => self.rotation(),
             1 => {
                 let live = if self.rng.below(2) == 0 { vec!["*"] } else { vec!["price.*", "stock.sell"] };
-                Draft::body(&Body::Policy(PolicyBody { version: POLICY_VERSION, live, segment_bytes: 8192 }))
+                Draft::body(&Body::Policy(allowing(&live, 8192)))
             }
             2 => {
                 let (state, leaves) = (self.forge.state.digest(), self.forge.state.len() as u64);
@@ -111,16 +109,17 @@ impl Shop {
             3 => {
                 let key = self.forge.new_key();
                 let (key, roles) = (self.forge.public(key), Role::Planner.bit());
-                Draft::body(&Body::Key(KeyChange::Grant { key, roles, name: "planner" }))
+                Draft::body(&Body::Key(KeyChange::Grant {
+                    key,
+                    roles,
+                    name: "planner",
+                    scope: Scope::default(),
+                }))
             }
             _ => {
                 let acts = [SwitchAct::Engage, SwitchAct::Release, SwitchAct::Drill];
                 let act = acts[self.rng.place(3)];
-                self.engaged = match act {
-                    SwitchAct::Engage => true,
-                    SwitchAct::Release => false,
-                    _ => self.engaged,
-                };
+                self.engaged = act != SwitchAct::Release;
                 self.forge.switch(act, self.engaged)
             }
         }

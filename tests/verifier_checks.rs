@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Role};
+use counterfoil_format::body::{Body, KeyChange, Role, Scope};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::value::Value;
 use counterfoil_tests::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Submission, Who};
@@ -37,7 +37,12 @@ fn forge() -> Forge {
 }
 
 fn grant(forge: &Forge, who: Who, role: Role) -> Draft {
-    Draft::body(&Body::Key(KeyChange::Grant { key: forge.public(who), roles: role.bit(), name: "new" }))
+    Draft::body(&Body::Key(KeyChange::Grant {
+        key: forge.public(who),
+        roles: role.bit(),
+        name: "new",
+        scope: Scope::default(),
+    }))
 }
 
 fn revoke(forge: &Forge, who: Who) -> Draft {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
-use counterfoil_format::body::{Body, KeyChange, Role, SwitchAct};
+use counterfoil_format::body::{Body, KeyChange, Role, Scope, SwitchAct};
 use counterfoil_format::note::{SignedNote, checkpoint_text};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::value::Value;
@@ -42,7 +42,12 @@ fn put(number: i64) -> Draft {
 }
 
 fn grant(forge: &Forge, who: Who, role: Role) -> Draft {
-    Draft::body(&Body::Key(KeyChange::Grant { key: forge.public(who), roles: role.bit(), name: "new" }))
+    Draft::body(&Body::Key(KeyChange::Grant {
+        key: forge.public(who),
+        roles: role.bit(),
+        name: "new",
+        scope: Scope::default(),
+    }))
 }
 
 fn rotate(forge: &Forge, old: Who, new: Who) -> Draft {
@@ -100,7 +105,7 @@ fn behind_a_closed_key_row_what_is_certain_is_still_told() {
         |_| Submission::new(vec![put(2).by(OPERATOR)]),
         |forge| Submission::new(vec![grant(forge, EXECUTOR, Role::Executor)]),
         |forge| {
-            let drill = forge.switch(SwitchAct::Drill, false);
+            let drill = forge.switch(SwitchAct::HandOver, false);
             Submission::new(vec![put(2), drill])
         },
     ];

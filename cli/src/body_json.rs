@@ -4,8 +4,10 @@ use crate::json;
 use crate::names::Names;
 use crate::time;
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, Erased, KeyBytes, KeyChange, PolicyBody, Role};
+use counterfoil_format::body::{Body, Erased, KeyBytes, KeyChange, Role, Scope};
+use counterfoil_format::intent::Tier;
 use counterfoil_format::key::key_id;
+use counterfoil_format::policy::{ActionRule, Floor, Limit, PolicyBody};
 use serde_json::{Value as Json, json};
 
 /// A body as JSON. Keys are in hexadecimal; those that only have an id here are named as well.
@@ -31,6 +33,7 @@ pub fn of_body(body: &Body<'_>, names: &Names<'_>) -> Json {
             "holder": names.key(&switch.holder),
             "holder_key": switch.holder.to_string(),
             "reason": switch.reason,
+            "drill": switch.drill.map(|drill| json!({ "began": drill.began, "probe": drill.probe })),
         }),
         Body::Rollback(rollback) => json!({
             "target": rollback.target,
@@ -55,9 +58,18 @@ pub fn of_body(body: &Body<'_>, names: &Names<'_>) -> Json {
         }),
         Body::Calibration(calibration) => json!({
             "metric": calibration.metric,
+            "action": (!calibration.action.is_empty()).then_some(calibration.action),
+            "from": time::print(calibration.from),
+            "upto": calibration.upto,
             "quantile_ppm": calibration.quantile,
             "rows": calibration.rows,
             "threshold": json::of_decimal(calibration.threshold),
+        }),
+        Body::Review(review) => json!({
+            "row": review.row,
+            "row_hash": review.row_hash.to_string(),
+            "verdict": review.verdict.name(),
+            "reason": review.reason,
         }),
     }
 }
@@ -67,15 +79,79 @@ fn hex(key: &KeyBytes) -> String {
 }
 
 fn policy(policy: &PolicyBody<'_>) -> Json {
-    json!({ "live": policy.live, "segment_bytes": policy.segment_bytes })
+    let actions: serde_json::Map<String, Json> =
+        policy.actions.iter().map(|rule| (rule.pattern.to_owned(), action(rule))).collect();
+    let lifecycle = policy.lifecycle.as_ref().map(|lifecycle| {
+        let moves = lifecycle.moves.iter().map(|moved| json!([moved.from, moved.to]));
+        json!({ "stages": lifecycle.stages, "moves": moves.collect::<Vec<_>>() })
+    });
+    let writers: serde_json::Map<String, Json> =
+        policy.writers.iter().map(|of| (of.kind.name().to_owned(), roles(of.roles))).collect();
+    json!({
+        "separation": policy.separation,
+        "actions": actions,
+        "lifecycle": lifecycle,
+        "limits": policy.limits.iter().map(limit).collect::<Vec<_>>(),
+        "writers": writers,
+        "drill_period_seconds": policy.drill_period.map(|period| period / 1_000_000),
+        "segment_bytes": policy.segment_bytes,
+    })
+}
+
+fn action(rule: &ActionRule<'_>) -> Json {
+    let metrics: serde_json::Map<String, Json> = rule
+        .metrics
+        .iter()
+        .map(|least| {
+            let floor = match least.floor {
+                Floor::Fixed(number) => json::of_decimal(number),
+                Floor::Calibrated => json!("calibrated"),
+            };
+            (least.metric.to_owned(), floor)
+        })
+        .collect();
+    json!({
+        "live": rule.live,
+        "class": rule.class.name(),
+        "tier": (rule.tier != Tier::Unstated).then(|| rule.tier.name()),
+        "judge_floor_ppm": rule.judge_floor,
+        "attested": rule.attested,
+        "reversibility": rule.reach.name(),
+        "metrics": metrics,
+    })
+}
+
+fn limit(limit: &Limit<'_>) -> Json {
+    let sum = limit.sum.map(|sum| json!({ "field": sum.field, "most": json::of_decimal(sum.most) }));
+    json!({
+        "action": limit.actions,
+        "per": limit.per.name(),
+        "window_seconds": limit.window / 1_000_000,
+        "count": limit.count,
+        "sum": sum,
+    })
+}
+
+fn roles(set: u8) -> Json {
+    json!(Role::in_set(set).map(Role::name).collect::<Vec<_>>())
+}
+
+fn scope(scope: &Scope<'_>) -> Json {
+    json!({
+        "actions": scope.actions,
+        "prefixes": scope.prefixes,
+        "from": scope.from.map(time::print),
+        "until": scope.until.map(time::print),
+    })
 }
 
 fn key(change: &KeyChange<'_>, names: &Names<'_>) -> Json {
     match change {
-        KeyChange::Grant { key, roles, name } => json!({
+        KeyChange::Grant { key, roles: set, name, scope: granted } => json!({
             "change": "grant",
             "name": name,
-            "roles": Role::in_set(*roles).map(Role::name).collect::<Vec<_>>(),
+            "roles": roles(*set),
+            "scope": scope(granted),
             "key": hex(key),
             "key_id": key_id(key).to_string(),
         }),

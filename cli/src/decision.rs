@@ -17,7 +17,7 @@
 
 use crate::json::{self, Object, Strict};
 use counterfoil_format::Hash;
-use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject};
+use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject, Undo};
 use counterfoil_format::intent::{IntentId, Micros, Mode, Tier};
 use counterfoil_format::part::{Salt, commit_value};
 use counterfoil_format::value::{Decimal, Value};
@@ -223,7 +223,11 @@ impl Change {
 
 impl Request {
     fn effect(&self) -> Effect<'_> {
-        Effect { adapter: &self.adapter, request: &self.request, undo: self.undo.as_deref() }
+        Effect {
+            adapter: &self.adapter,
+            request: &self.request,
+            undo: self.undo.as_ref().map_or(Undo::Never, |undo| Undo::Request(undo)),
+        }
     }
 }
 

@@ -47,11 +47,8 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     let refused = error.chain().any(|cause| {
         cause.is::<Refused>()
             || cause.downcast_ref::<SubmitError>().is_some_and(|error| {
-                use SubmitError::{Draft, Format, OtherLedger, Refused, Rollback};
-                matches!(
-                    error,
-                    Refused { .. } | OtherLedger { .. } | Rollback { .. } | Format { .. } | Draft(_)
-                )
+                use SubmitError::{Cited, Draft, Format, OtherLedger, Refused};
+                matches!(error, Refused { .. } | OtherLedger { .. } | Cited { .. } | Format { .. } | Draft(_))
             })
             || matches!(
                 cause.downcast_ref::<DraftError>(),

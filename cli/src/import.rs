@@ -7,11 +7,13 @@ use crate::keys::NamedKey;
 use crate::place::Place;
 use crate::quote::quoted_path;
 use anyhow::{Context as _, Result, anyhow};
-use counterfoil_format::body::{Body, POLICY_VERSION, PolicyBody, Role};
+use counterfoil_format::body::{Body, Role};
 use counterfoil_format::content::{Actors, Context};
 use counterfoil_format::intent::{IntentId, Kind};
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::part::Salt;
+use counterfoil_format::part::{PartTag, Salt};
+use counterfoil_format::policy::{ActionRule, PolicyBody};
+use counterfoil_format::row::Row;
 use counterfoil_format::value::Value;
 use counterfoil_ledger::{Draft, DraftError, DraftOp, Held, Ledger, SubmissionBuilder, now};
 use counterfoil_rules::state::Leaf;
@@ -135,7 +137,7 @@ fn import(
         return Ok(Tally::default());
     }
     let governance = ledger.governance();
-    if governance.switch.engaged {
+    if governance.in_force.switch.engaged {
         return Err(Refused::error(
             "the kill switch is engaged, so imported rows would land in review; release it",
         ));
@@ -213,16 +215,18 @@ fn commit_id(commit: &str) -> IntentId {
 
 /// Sets a policy under which imported rows are applied, when the one in force is not.
 fn allow(place: &Place, ledger: &Ledger) -> Result<()> {
-    let policy = ledger.governance().policy;
-    if policy.allows_live(ACTION) {
+    let in_force = ledger.governance().in_force;
+    if in_force.policy.rule(ACTION).is_some_and(|rule| rule.live) {
         return Ok(());
     }
     let owner = place.keys().for_role(&ledger.governance(), Role::Owner);
     let owner = owner
         .with_context(|| format!("the policy does not allow {ACTION} to be live, and only the owner can"))?;
-    let mut live: Vec<&str> = policy.live.iter().map(String::as_str).chain([ACTION]).collect();
-    live.sort_unstable();
-    let body = PolicyBody { version: POLICY_VERSION, live, segment_bytes: policy.segment_bytes };
+    let stored = ledger.log().row(in_force.policy_row)?;
+    let mut body = policy_of(&stored.parse()?)?;
+    body.actions.retain(|rule| rule.pattern != ACTION);
+    body.actions.push(ActionRule::open(ACTION));
+    body.actions.sort_unstable_by_key(|rule| rule.pattern);
     let time = now();
     let id = crate::decision::random_id(time).map_err(|error| anyhow!(error))?;
     let mut builder = SubmissionBuilder::new(&owner.key)?;
@@ -332,5 +336,15 @@ impl Progress {
         if self.shown {
             eprint!("\r{:width$}\r", "", width = 40);
         }
+    }
+}
+
+/// The policy that a row sets.
+fn policy_of<'a>(row: &Row<'a>) -> Result<PolicyBody<'a>> {
+    let bytes = row.content(PartTag::Body).context("the body of the policy row is withheld")?;
+    match Body::decode(row.head.kind, bytes)? {
+        Body::Genesis(genesis) => Ok(genesis.policy),
+        Body::Policy(policy) => Ok(policy),
+        _ => Err(anyhow!("row {} sets no policy", row.landing.seq)),
     }
 }

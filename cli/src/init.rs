@@ -8,8 +8,9 @@ use crate::keys::{KeyDir, check_name, dir_from_env};
 use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow, bail};
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, KillSwitch, POLICY_VERSION, PolicyBody, Role, SwitchAct};
+use counterfoil_format::body::{Body, KeyChange, KillSwitch, Role, Scope, SwitchAct};
 use counterfoil_format::note::VerifierKey;
+use counterfoil_format::policy::PolicyBody;
 use counterfoil_ledger::{Draft, Ledger, SecretKey, Signer, SubmissionBuilder, now};
 use serde_json::json;
 use std::fs::{self, File};
@@ -184,7 +185,7 @@ fn build(args: &Args, dir: &Path, building: &Path) -> Result<Founded> {
         executor: SecretKey::generate()?,
         operator: SecretKey::generate()?,
     };
-    let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: SEGMENT_BYTES };
+    let policy = PolicyBody::open(SEGMENT_BYTES);
     let ledger = Ledger::create(building, &args.origin, policy, &keys.owner, keys.ledger.clone())?;
     let ledger_id = ledger.ledger_id();
     first_rows(args, &ledger, &keys)?;
@@ -222,13 +223,14 @@ fn build(args: &Args, dir: &Path, building: &Path) -> Result<Founded> {
 fn first_rows(args: &Args, ledger: &Ledger, keys: &Keys) -> Result<()> {
     let grant = |key: &SecretKey, role: Role, name| {
         let key = *key.public().as_bytes();
-        Body::Key(KeyChange::Grant { key, roles: role.bit(), name })
+        Body::Key(KeyChange::Grant { key, roles: role.bit(), name, scope: Scope::default() })
     };
     let switch = KillSwitch {
         act: SwitchAct::HandOver,
         engaged: false,
         holder: keys.operator.public().id(),
         reason: "the ledger begins",
+        drill: None,
     };
     let bodies = [
         grant(&keys.executor, Role::Executor, &args.executor),

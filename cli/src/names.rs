@@ -7,11 +7,12 @@ use counterfoil_format::part::PartTag;
 use counterfoil_ledger::Log;
 use counterfoil_rules::keyring::Keyring;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Names by key, from the rows that enrolled them.
 pub struct Names<'l> {
     log: &'l Log,
-    keys: Keyring,
+    keys: Arc<Keyring>,
     holders: HashMap<u64, Option<String>>,
 }
 

@@ -11,7 +11,7 @@ use crate::time;
 use anyhow::Result;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::content::{Actors, Context, Effect, Evidence, Subject};
+use counterfoil_format::content::{Actors, Context, Effect, Evidence, Subject, Undo};
 use counterfoil_format::intent::Tier;
 use counterfoil_format::landing::Reason;
 use counterfoil_format::limits::PPM;
@@ -180,11 +180,17 @@ fn evidence(item: &Evidence<'_>) -> Json {
 }
 
 fn effect(effect: &Effect<'_>) -> Json {
-    json!({
-        "adapter": effect.adapter,
-        "do": json::of_encoded(effect.request),
-        "undo": effect.undo.map(json::of_encoded),
-    })
+    let mut object = json!({ "adapter": effect.adapter, "do": json::of_encoded(effect.request) });
+    match effect.undo {
+        Undo::Never => object["undo"] = Json::Null,
+        Undo::Request(request) => object["undo"] = json::of_encoded(request),
+        Undo::Until(request, until) => {
+            object["undo"] = json::of_encoded(request);
+            object["undo_until"] = json!(time::print(until));
+        }
+        Undo::Compensate(request) => object["compensate"] = json::of_encoded(request),
+    }
+    object
 }
 
 fn entity(row: &Row<'_>) -> Result<Json, CodecError> {

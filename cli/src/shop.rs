@@ -5,7 +5,7 @@ use crate::keys::NamedKey;
 use crate::place::Place;
 use anyhow::{Result, anyhow};
 use counterfoil_format::body::{Body, KillSwitch, Reading, Role, SwitchAct};
-use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject};
+use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject, Undo};
 use counterfoil_format::intent::{Mode, Tier};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::value::{Decimal, Value};
@@ -122,7 +122,13 @@ impl Shop {
 
     fn switch(&mut self, act: SwitchAct, reason: &str) -> Result<()> {
         let holder = self.operator.key.public().id();
-        let body = Body::KillSwitch(KillSwitch { act, engaged: act == SwitchAct::Engage, holder, reason });
+        let body = Body::KillSwitch(KillSwitch {
+            act,
+            engaged: act == SwitchAct::Engage,
+            holder,
+            reason,
+            drill: None,
+        });
         let now = now();
         let draft = Draft::with_body(random_id(now).map_err(anyhow::Error::msg)?, body, now);
         self.land(&[draft], false)
@@ -231,7 +237,8 @@ impl Plan {
             _ => DraftOp::Put(&self.key, &self.value),
         }];
         if self.action == "REPLY" {
-            draft.effects = vec![Effect { adapter: "mail", request: &self.request, undo: Some(&self.undo) }];
+            draft.effects =
+                vec![Effect { adapter: "mail", request: &self.request, undo: Undo::Request(&self.undo) }];
         }
         Ok(draft)
     }

@@ -9,7 +9,7 @@ use crate::summary;
 use crate::table::{Table, printable};
 use anyhow::Result;
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::content::{Actors, Context, Effect, Evidence};
+use counterfoil_format::content::{Actors, Context, Effect, Evidence, Undo};
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::{Outcome, Reversibility};
 use counterfoil_format::ops::Guard;
@@ -174,9 +174,8 @@ fn changes(row: &Row<'_>, names: &Names<'_>, table: &mut Table) -> Result<(), Co
                 table,
                 "effect",
                 effects.iter().map(|effect| {
-                    let undo =
-                        effect.undo.map_or_else(|| "none".into(), |undo| json::of_encoded(undo).to_string());
-                    format!("{}: {}; undo: {undo}", effect.adapter, json::of_encoded(effect.request))
+                    let (request, undo) = (json::of_encoded(effect.request), undo(&effect.undo));
+                    format!("{}: {request}; {undo}", effect.adapter)
                 }),
             );
         }
@@ -191,6 +190,17 @@ fn changes(row: &Row<'_>, names: &Names<'_>, table: &mut Table) -> Result<(), Co
     };
     table.push(["reversible", &reversible]);
     Ok(())
+}
+
+fn undo(undo: &Undo<'_>) -> String {
+    match undo {
+        Undo::Never => "undo: none".into(),
+        Undo::Request(request) => format!("undo: {}", json::of_encoded(request)),
+        Undo::Until(request, until) => {
+            format!("undo until {}: {}", crate::time::print(*until), json::of_encoded(request))
+        }
+        Undo::Compensate(request) => format!("no undo, made up for by: {}", json::of_encoded(request)),
+    }
 }
 
 fn push_ops(row: &Row<'_>, tag: PartTag, label: &str, table: &mut Table) -> Result<(), CodecError> {

@@ -39,23 +39,31 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     // Row 0 enrols the owner and the ledger's key, the owner's under its name.
     let first = governance.keys.all().into_iter().find(|key| key.since == 0 && key.name == "owner");
     let owner = first.map(|key| Hash(*key.key.as_bytes()).to_string()).unwrap_or_default();
-    let holder = names.key(&governance.switch.holder);
-    let engaged = governance.switch.engaged;
-    let live = !engaged && !governance.policy.live.is_empty();
+    let in_force = &governance.in_force;
+    let holder = names.key(&in_force.switch.holder);
+    let engaged = in_force.switch.engaged;
+    let allowed: Vec<String> = in_force
+        .policy
+        .rules()
+        .into_iter()
+        .filter(|(_, rule)| rule.live)
+        .map(|(pattern, _)| pattern)
+        .collect();
+    let live = !engaged && !allowed.is_empty();
     let mode = if live { "live" } else { "dry-run" };
     if args.json {
         let object = json!({
             "origin": log.origin(), "ledger_id": log.ledger_id().to_string(), "vkey": vkey, "owner": owner,
             "size": head.size, "root": head.root.to_string(), "head": head.row_hash.to_string(), "mode": mode,
             "kill_switch": { "engaged": engaged, "holder": holder },
-            "policy_row": governance.policy_row, "kill_switch_row": governance.switch_row,
+            "policy_row": in_force.policy_row, "kill_switch_row": in_force.switch_row,
             "last_landed_at": time::print(head.landed_at),
         });
         writeln!(out, "{object}")?;
         return Ok(());
     }
     let switch = if engaged { "engaged" } else { "released" };
-    let actions = match governance.policy.live.as_slice() {
+    let actions = match allowed.as_slice() {
         [] => "no action may be live".to_owned(),
         [all] if all == "*" => "every action may be live".to_owned(),
         some => format!("live: {}", some.join(", ")),
@@ -69,8 +77,8 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     table.push(["head", &head.row_hash.to_string()]);
     table.push(["root", &head.root.to_string()]);
     table.push(["mode", mode]);
-    table.push(["policy", &format!("{actions} (row {})", governance.policy_row)]);
-    table.push(["kill switch", &format!("{switch}, held by {holder} (row {})", governance.switch_row)]);
+    table.push(["policy", &format!("{actions} (row {})", in_force.policy_row)]);
+    table.push(["kill switch", &format!("{switch}, held by {holder} (row {})", in_force.switch_row)]);
     for key in governance.keys.all().into_iter().filter(|key| key.until.is_none()) {
         let roles: Vec<_> =
             counterfoil_format::body::Role::in_set(key.roles).map(|role| role.name()).collect();

@@ -2,7 +2,7 @@
 
 use crate::json;
 use crate::names::Names;
-use counterfoil_format::body::{Body, KeyChange, Role};
+use counterfoil_format::body::{Body, KeyChange, ReviewVerdict, Role};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
 use counterfoil_format::landing::Outcome;
@@ -74,7 +74,15 @@ fn of_body(body: &Body<'_>, names: &Names<'_>) -> String {
         }
         Body::Key(KeyChange::Rotate { old, .. }) => format!("a new key for {}", names.key(old)),
         Body::Key(KeyChange::Revoke { key, reason, .. }) => format!("revoke {}: {reason}", names.key(key)),
-        Body::Policy(policy) => format!("live: {}", policy.live.join(", ")),
+        Body::Policy(policy) => {
+            let live = policy.actions.iter().filter(|rule| rule.live).map(|rule| rule.pattern);
+            format!("a policy; live: {}", live.collect::<Vec<_>>().join(", "))
+        }
+        Body::Review(review) => {
+            let said = if review.verdict == ReviewVerdict::Approve { "approves" } else { "rejects" };
+            let colon = if review.reason.is_empty() { "" } else { ": " };
+            format!("{said} row {}{colon}{}", review.row, review.reason)
+        }
         Body::Evidence(reading) => format!("{} is {}", reading.metric, reading.value),
         Body::KillSwitch(switch) => {
             let now = if switch.engaged { "engaged" } else { "released" };

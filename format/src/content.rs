@@ -255,7 +255,9 @@ pub fn check_shape(kind: Kind, parts: u8) -> Result<(), CodecError> {
         _ if !has(PartTag::Body) => Err(CodecError::Inconsistent("a row that is no decision has no body")),
         Kind::Rollback if !has(PartTag::Ops) => Err(CodecError::Inconsistent("a rollback has no ops")),
         Kind::Rollback | Kind::Review => Ok(()),
-        _ if changes => Err(CodecError::Inconsistent("only decisions, rollbacks and approvals change the state")),
+        _ if changes => {
+            Err(CodecError::Inconsistent("only decisions, rollbacks and approvals change the state"))
+        }
         _ => Ok(()),
     }
 }

@@ -83,11 +83,19 @@ pub enum FrameError {
     #[error("the checksum of {0} does not match")]
     Checksum(&'static str),
     /// An intact header of a version that this build does not know.
-    #[error("segment version {0} is not known here; a newer build may read it")]
+    #[error("segment version {0} is not known here; {hint}", hint = who_reads(*.0))]
     Version(u32),
     /// The layout contradicts itself or a limit.
     #[error("{0}")]
     Layout(#[from] CodecError),
+}
+
+/// Who may read segments of a version that this build does not know.
+pub const fn who_reads(version: u32) -> &'static str {
+    match version > SEGMENT_VERSION {
+        true => "a newer build may read it",
+        false => "it was written before the format was settled, and the build that wrote it reads it",
+    }
 }
 
 /// The head of a segment file.

@@ -291,7 +291,9 @@ impl Limit<'_> {
             return Err(CodecError::Inconsistent("a limit that limits nothing"));
         }
         if self.count == Some(0) {
-            return Err(CodecError::Inconsistent("a limit of 0 rows: an action that must not be live says so"));
+            return Err(CodecError::Inconsistent(
+                "a limit of 0 rows: an action that must not be live says so",
+            ));
         }
         self.sum.iter().try_for_each(|sum| {
             name("a field", sum.field)?;

@@ -87,16 +87,7 @@ impl<'a> Row<'a> {
 
     /// The commitment of a part the row has. `scratch` is overwritten.
     pub fn commitment(&self, tag: PartTag, scratch: &mut Vec<u8>) -> Result<Option<Hash>, CodecError> {
-        let Some(slot) = self.part(tag) else { return Ok(None) };
-        Ok(Some(match slot {
-            Slot::Closed(commitment) => commitment,
-            Slot::Open { salt, bytes } if matches!(tag, PartTag::Ops | PartTag::Rollback) => {
-                scratch.clear();
-                skeleton_of(bytes, scratch)?;
-                tag.commit(&salt, scratch)
-            }
-            Slot::Open { salt, bytes } => tag.commit(&salt, bytes),
-        }))
+        self.part(tag).map(|slot| slot_commitment(tag, slot, scratch)).transpose()
     }
 
     /// Computes the row's hashes from its bytes. `scratch` is overwritten.
@@ -120,6 +111,19 @@ impl<'a> Row<'a> {
     pub fn chained(&self, previous: &Hash, intent: &Hash) -> Hash {
         row_hash(previous, self.landing_bytes, intent)
     }
+}
+
+/// The commitment of a part as it stands in a row. `scratch` is overwritten.
+pub fn slot_commitment(tag: PartTag, slot: Slot<'_>, scratch: &mut Vec<u8>) -> Result<Hash, CodecError> {
+    Ok(match slot {
+        Slot::Closed(commitment) => commitment,
+        Slot::Open { salt, bytes } if matches!(tag, PartTag::Ops | PartTag::Rollback) => {
+            scratch.clear();
+            skeleton_of(bytes, scratch)?;
+            tag.commit(&salt, scratch)
+        }
+        Slot::Open { salt, bytes } => tag.commit(&salt, bytes),
+    })
 }
 
 /// Appends a row record. `slots` are those of the parts that the head names, in tag order, then the rollback's.

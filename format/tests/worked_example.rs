@@ -9,18 +9,19 @@
 )]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, Genesis, KeyChange, PolicyBody, Role, RollbackOf};
+use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, KeyChange, Role, RollbackOf, Scope};
 use counterfoil_format::codec::encode;
 use counterfoil_format::content::{Context, check_parts};
 use counterfoil_format::frame::{ReadAt, SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, GroupBody, GroupBuilder, GroupHeader, Seal};
-use counterfoil_format::intent::{IntentHead, IntentId, Kind, Mode, Tier, intent_hash};
+use counterfoil_format::intent::{INTENT_VERSION, IntentHead, IntentId, Kind, Mode, Tier, intent_hash};
 use counterfoil_format::key::{PublicKey, SignatureBytes, key_id};
-use counterfoil_format::landing::{Landing, Outcome, Reversibility, row_hash};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reversibility, row_hash};
 use counterfoil_format::merkle::{CompactRange, Nodes, prove_inclusion, root, row_leaf};
 use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::ops::{Change, Guard, Op, encode_ops, skeleton_of};
 use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::policy::{ActionRule, PolicyBody};
 use counterfoil_format::proof::{Claim, ProofFile};
 use counterfoil_format::row::{Row, write_row};
 use counterfoil_format::state::{LeafContent, state_digest};
@@ -117,7 +118,7 @@ impl Example {
             content.parts.iter().map(|(tag, bytes)| commit(*tag, bytes, &mut block)).collect();
         let landed_at = 1_795_424_400_000_000 + 1000 * i64::from(number);
         let head = encode(&IntentHead {
-            version: 1,
+            version: INTENT_VERSION,
             id: IntentId([0xd0 + number; 16]),
             kind: content.kind,
             author: key_id(&public(content.author)),
@@ -138,7 +139,7 @@ impl Example {
 
         let rollback = content.rollback.as_ref().map(|bytes| commit(PartTag::Rollback, bytes, &mut block));
         let landing = encode(&Landing {
-            version: 1,
+            version: LANDING_VERSION,
             seq,
             landed_at,
             outcome: Outcome::Applied,
@@ -309,14 +310,15 @@ fn example() -> Vec<(String, String)> {
     example.block("small-order", small_order());
     example.block("keys", keys());
 
-    let policy = PolicyBody { version: 1, live: vec!["price.*"], segment_bytes: 64 << 20 };
+    let policy = PolicyBody { actions: vec![ActionRule::open("price.*")], ..PolicyBody::open(64 << 20) };
     let (owner, ledger) = (public(OWNER), public(LEDGER));
-    let genesis = Body::Genesis(Genesis { format: 1, origin: ORIGIN, owner, ledger, policy });
+    let genesis = Body::Genesis(Genesis { format: FORMAT_VERSION, origin: ORIGIN, owner, ledger, policy });
     example.row(&body_row(&genesis, OWNER), Block::default());
     example.group(0);
 
     let roles = Role::Executor.bit() | Role::Operator.bit();
-    let grant = Body::Key(KeyChange::Grant { key: public(AGENT), roles, name: "agent" });
+    let grant =
+        Body::Key(KeyChange::Grant { key: public(AGENT), roles, name: "agent", scope: Scope::default() });
     example.row(&body_row(&grant, OWNER), Block::default());
 
     let value = Value::Decimal(Decimal { mantissa: 1990, scale: 2 }).encode().unwrap();

@@ -3,6 +3,7 @@
 //! Deciding needs the state, so it is done by one thread at a time. Whatever can wait until the order of the rows is
 //! settled is left to [`crate::chain`].
 
+use crate::cited::check_cited;
 use crate::current::{Change, Current};
 use crate::draft::random_salt;
 use crate::error::{ReadError, SubmitError};
@@ -10,19 +11,22 @@ use crate::log::Log;
 use crate::lookup::HashMap;
 use crate::room;
 use crate::submission::{Intent, Submission};
-use counterfoil_format::body::{Body, RollbackOf};
+use counterfoil_format::Hash;
+use counterfoil_format::body::Body;
 use counterfoil_format::codec::{CodecError, within};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
-use counterfoil_format::intent::{IntentId, Micros};
+use counterfoil_format::intent::{IntentId, Kind, Micros};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::limits;
-use counterfoil_format::ops::{Op, encode_ops, encode_skeleton};
+use counterfoil_format::ops::{encode_ops, encode_skeleton};
 use counterfoil_format::part::Salt;
 use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::apply::Applied;
-use counterfoil_rules::governance::{Governance, GovernanceError};
-use counterfoil_rules::land::{check_evidence, land};
-use counterfoil_rules::rollback::check_rollback;
+use counterfoil_rules::gates::Measured;
+use counterfoil_rules::governance::Governance;
+use counterfoil_rules::land::{Landing, Proposal, Refusal, World, admit, is_gated, land};
+use counterfoil_rules::limits::{Counted, Limits};
+use counterfoil_rules::state::{Leaf, State};
 use rand::rngs::StdRng;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -31,12 +35,22 @@ use std::ops::Range;
 /// What decisions are made from and recorded in.
 pub(crate) struct Ground<'g> {
     pub log: &'g Log,
-    /// The ids of rows that were decided before and may not be durable yet.
-    pub underway: &'g VecDeque<(u64, HashMap<IntentId, u64>)>,
+    /// What was decided before and may not be durable yet.
+    pub underway: &'g VecDeque<(u64, Fresh)>,
     pub governance: &'g mut Governance,
+    pub limits: &'g mut Limits,
     pub current: &'g mut Current,
     /// For the salts of rollbacks.
     pub random: &'g mut StdRng,
+}
+
+/// What is decided and not durable yet, as later decisions look it up.
+#[derive(Debug, Default)]
+pub(crate) struct Fresh {
+    /// The rows by their ids.
+    ids: HashMap<IntentId, u64>,
+    /// What applied evidence rows have measured.
+    readings: HashMap<u64, Measured>,
 }
 
 /// How far decisions have gone.
@@ -56,7 +70,7 @@ pub(crate) struct Batch {
     pub decided: Vec<Result<Decided, SubmitError>>,
     /// Why the state index has failed, when it has; the submission is to be offered again over another one.
     pub index_failed: Option<String>,
-    ids: HashMap<IntentId, u64>,
+    fresh: Fresh,
     rows: usize,
     bytes: usize,
 }
@@ -93,6 +107,10 @@ struct Addition<'s> {
     /// What stood in place of each change to the state, in the order they were made.
     replaced: Vec<(Cow<'s, str>, Option<Change>)>,
     governance: Option<Governance>,
+    /// What was counted for limits.
+    counted: Vec<Counted>,
+    /// The limits before a policy replaced them, and how much of `counted` was in them.
+    limits: Option<(Limits, usize)>,
     rulings: Vec<Ruling>,
     rollbacks: Vec<u8>,
     /// Bytes of its rows, at most.
@@ -102,7 +120,7 @@ struct Addition<'s> {
 impl Ground<'_> {
     /// The row with an id, of those that were there before the batch.
     fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
-        match self.underway.iter().find_map(|(_, ids)| ids.get(id)) {
+        match self.underway.iter().find_map(|(_, fresh)| fresh.ids.get(id)) {
             Some(row) => Ok(Some(*row)),
             None => self.log.find_id(id),
         }
@@ -113,7 +131,7 @@ impl Batch {
     /// An empty group behind the rows decided so far.
     pub fn behind(end: End) -> Self {
         let bytes = GROUP_HEADER_BYTES + SEAL_BYTES;
-        Batch { end, decided: Vec::new(), index_failed: None, ids: HashMap::default(), rows: 0, bytes }
+        Batch { end, decided: Vec::new(), index_failed: None, fresh: Fresh::default(), rows: 0, bytes }
     }
 
     /// Row 0, which nothing can be asked about.
@@ -142,9 +160,9 @@ impl Batch {
         self.bytes
     }
 
-    /// The ids of the batch's rows, when all submissions are in.
-    pub fn take_ids(&mut self) -> HashMap<IntentId, u64> {
-        std::mem::take(&mut self.ids)
+    /// What later batches look up, when all submissions are in.
+    pub fn take_fresh(&mut self) -> Fresh {
+        std::mem::take(&mut self.fresh)
     }
 
     /// Decides a submission, which lands whole or not at all. It is given back when it has no place beside the others
@@ -159,7 +177,7 @@ impl Batch {
             return Some(submission);
         }
         let landed_at = now.max(self.end.landed_at);
-        match self.decide(ground, submission.intents()) {
+        match self.decide(ground, &submission, landed_at) {
             Ok((bytes, rulings, rollbacks)) => {
                 self.rows += rulings.len();
                 self.bytes += bytes;
@@ -185,21 +203,34 @@ impl Batch {
     fn decide(
         &mut self,
         ground: &mut Ground<'_>,
-        intents: &[Intent<'_>],
+        submission: &Submission,
+        landed_at: Micros,
     ) -> Result<(usize, Vec<Ruling>, Vec<u8>), SubmitError> {
+        let intents = submission.intents();
         let mut addition = Addition {
             replaced: Vec::with_capacity(intents.len()),
             governance: None,
+            counted: Vec::new(),
+            limits: None,
             rulings: Vec::with_capacity(intents.len()),
             rollbacks: Vec::new(),
             bytes: SignedSubmission::BYTES,
         };
-        let decided =
-            (0..).zip(intents).try_for_each(|(index, intent)| self.add(ground, &mut addition, index, intent));
+        let verdicts = if submission.verdicts_hold { None } else { Some(submission.ledger_id) };
+        let decided = (self.end.size..).zip(intents).try_for_each(|(seq, intent)| {
+            let place = Landing { seq, landed_at };
+            self.add(ground, &mut addition, place, intent, verdicts.as_ref())
+        });
         if let Err(error) = decided {
-            for intent in intents.iter().take(addition.rulings.len()) {
-                self.ids.remove(&intent.proposal.head.id);
+            for (seq, intent) in (self.end.size..).zip(intents).take(addition.rulings.len()) {
+                self.fresh.ids.remove(&intent.proposal.head.id);
+                self.fresh.readings.remove(&seq);
             }
+            if let Some((limits, counted)) = addition.limits {
+                *ground.limits = limits;
+                addition.counted.truncate(counted);
+            }
+            ground.limits.take_back(addition.counted);
             for (key, change) in addition.replaced.into_iter().rev() {
                 ground.current.put_back(&key, change);
             }
@@ -211,56 +242,58 @@ impl Batch {
         Ok((addition.bytes, addition.rulings, addition.rollbacks))
     }
 
+    /// Decides an intent. `verdicts` is the ledger's id when judges' signatures are still to be checked.
     fn add<'s>(
         &mut self,
         ground: &mut Ground<'_>,
         addition: &mut Addition<'s>,
-        index: usize,
+        place: Landing,
         intent: &Intent<'s>,
+        verdicts: Option<&Hash>,
     ) -> Result<(), SubmitError> {
+        let (index, seq) = (addition.rulings.len(), place.seq);
         let proposal = &intent.proposal;
-        let (id, seq) = (proposal.head.id, self.end.size + index as u64);
+        let id = proposal.head.id;
         let format = |error| SubmitError::Format { index, error };
+        let refused = |refusal| SubmitError::Refused { index, refusal };
         let governing = addition.governance.as_ref().unwrap_or(ground.governance);
-        let landed_as = match self.ids.get(&id) {
+        let landed_as = match self.fresh.ids.get(&id) {
             Some(row) => Some(*row),
             None => ground.find_id(&id)?,
         };
-        check_evidence(intent.latest_evidence, seq)
-            .map_err(|refusal| SubmitError::Refused { index, refusal })?;
-        let verdict = land(&*ground.current, governing, proposal, seq, landed_as)
-            .map_err(|error| SubmitError::Read(ReadError::Index(error)))?
-            .map_err(|refusal| SubmitError::Refused { index, refusal })?;
-        if let Some(Body::Rollback(rollback)) = &proposal.body {
-            check_target(ground.log, rollback, &proposal.ops, index)?;
+        admit(governing, proposal, place, landed_as).map_err(refused)?;
+        if let (Some(ledger_id), Some(attestation)) = (verdicts, intent.attestation())
+            && let Some(judge) = governing.keys.get(&attestation.key)
+        {
+            intent.check_verdict(ledger_id, &judge.key).map_err(refused)?;
         }
-        let (policy_row, switch_row) = (governing.policy_row, governing.switch_row);
+        let put_aside = check_cited(ground.log, governing, intent, index)?;
+        let world = Surroundings {
+            current: ground.current,
+            log: ground.log,
+            underway: ground.underway,
+            fresh: &self.fresh,
+        };
+        let verdict = land(&world, governing, ground.limits, proposal, place, put_aside.as_ref())?;
+        let (policy_row, switch_row) = (governing.in_force.policy_row, governing.in_force.switch_row);
         let rollback = encode_rollback(verdict.applied.as_ref(), ground.random, &mut addition.rollbacks);
         let rollback = rollback.map_err(format)?;
         let content = rollback.as_ref().map(|rollback| rollback.content.len());
         let size = room::row(intent.bytes(), content).map_err(format)?;
         within("a group's body", self.bytes + addition.bytes + size, limits::GROUP_BYTES).map_err(format)?;
-        addition.bytes += size;
         if let Some(applied) = &verdict.applied {
             room::of_rollback(applied, intent.bytes(), content.unwrap_or_default()).map_err(format)?;
         }
 
-        if verdict.outcome == Outcome::Applied
-            && let Some(body) = &proposal.body
-        {
-            let governing = addition.governance.get_or_insert_with(|| ground.governance.clone());
-            let refused = |error: GovernanceError| SubmitError::Refused { index, refusal: error.into() };
-            governing.take_in(body, seq).map_err(refused)?;
-        }
-        if verdict.outcome == Outcome::Applied
-            && let Some(applied) = verdict.applied
-        {
-            for (key, leaf) in applied.into_changes() {
+        if verdict.outcome == Outcome::Applied {
+            self.take_in(ground, addition, proposal, place).map_err(refused)?;
+            for (key, leaf) in verdict.applied.into_iter().flat_map(Applied::into_changes) {
                 let replaced = ground.current.set(&key, leaf, seq);
                 addition.replaced.push((key, replaced));
             }
         }
-        self.ids.insert(id, seq);
+        addition.bytes += size;
+        self.fresh.ids.insert(id, seq);
         addition.rulings.push(Ruling {
             outcome: verdict.outcome,
             reasons: verdict.reasons,
@@ -271,14 +304,66 @@ impl Batch {
         });
         Ok(())
     }
+
+    /// Takes in what an applied row changes for the rows behind it, but for the state.
+    fn take_in(
+        &mut self,
+        ground: &mut Ground<'_>,
+        addition: &mut Addition<'_>,
+        proposal: &Proposal<'_>,
+        place: Landing,
+    ) -> Result<(), Refusal> {
+        if is_gated(proposal) {
+            let (action, counted) = (proposal.head.action, &mut addition.counted);
+            let Ok(()) = ground.limits.count(action, place.landed_at, proposal, counted);
+        }
+        let Some(body) = &proposal.body else { return Ok(()) };
+        if Governance::is_changed_by(proposal.head.kind) {
+            let governing = addition.governance.get_or_insert_with(|| ground.governance.clone());
+            governing.take_in(body, place.seq, place.landed_at)?;
+            if proposal.head.kind == Kind::Policy {
+                let counted = addition.counted.len();
+                addition.limits.get_or_insert_with(|| (ground.limits.clone(), counted));
+                ground.limits.follow(&governing.in_force.policy.limits);
+            }
+        }
+        if let Body::Evidence(reading) = body {
+            let measured = Measured {
+                metric: reading.metric.to_owned(),
+                entity: proposal.entity.map(str::to_owned),
+                value: reading.value,
+            };
+            self.fresh.readings.insert(place.seq, measured);
+        }
+        Ok(())
+    }
 }
 
-/// A rollback row must be the rollback of a row that is there, durable, and was applied.
-fn check_target(log: &Log, rollback: &RollbackOf, ops: &[Op<'_>], index: usize) -> Result<(), SubmitError> {
-    let stored = log.row(rollback.target)?;
-    let target = stored.parse()?;
-    check_rollback(rollback, ops, &target)
-        .map_err(|fault| SubmitError::Rollback { index, reason: fault.to_string() })
+/// What a decision is made on: the state, and the readings before it.
+struct Surroundings<'g> {
+    current: &'g Current,
+    log: &'g Log,
+    underway: &'g VecDeque<(u64, Fresh)>,
+    fresh: &'g Fresh,
+}
+
+impl State for Surroundings<'_> {
+    type Error = ReadError;
+
+    fn leaf(&self, key: &str) -> Result<Option<Leaf>, ReadError> {
+        self.current.leaf(key).map_err(ReadError::Index)
+    }
+}
+
+impl World for Surroundings<'_> {
+    fn reading(&self, row: u64) -> Result<Option<Measured>, ReadError> {
+        let underway = || self.underway.iter().find_map(|(_, fresh)| fresh.readings.get(&row));
+        match self.fresh.readings.get(&row).or_else(underway) {
+            Some(measured) => Ok(Some(measured.clone())),
+            None if row >= self.log.head().size => Ok(None),
+            None => self.log.reading(row),
+        }
+    }
 }
 
 /// Appends the inverse of what a row does, and its skeleton.

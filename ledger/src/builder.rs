@@ -4,12 +4,14 @@ use crate::draft::{Content, Draft, DraftError, random_salt};
 use crate::secret::Signer;
 use crate::submission::{Encoded, Place, Said, Submission};
 use counterfoil_format::Hash;
-use counterfoil_format::codec::{CodecError, encode_into, within};
-use counterfoil_format::content::check_shape;
+use counterfoil_format::codec::{CodecError, encode, encode_into, within};
+use counterfoil_format::content::{Actors, Attestation, Judge, check_shape};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, intent_hash};
+use counterfoil_format::key::SignatureBytes;
 use counterfoil_format::limits;
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::submission::{SignedSubmission, submission_message, submission_root};
+use counterfoil_format::verdict::{verdict_message, write_claim};
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 
@@ -50,18 +52,61 @@ impl<'k> SubmissionBuilder<'k> {
     /// Takes a draft in. On an error the builder is as it was before.
     pub fn push(&mut self, draft: &Draft<'_>) -> Result<(), DraftError> {
         let (index, before) = (self.len(), self.bytes());
-        self.encode(draft).map_err(|error| {
+        self.encode(draft, |_, _| None).map_err(|error| {
             self.encoded.bytes.truncate(before);
             DraftError::Format { index, error }
         })
     }
 
-    fn encode(&mut self, draft: &Draft<'_>) -> Result<(), CodecError> {
+    /// Takes a draft in that names a judge, who signs its verdict: the score over what is proposed, for the ledger with
+    /// this id. On an error the builder is as it was before.
+    pub fn push_judged(
+        &mut self,
+        draft: &Draft<'_>,
+        judge: &dyn Signer,
+        ledger_id: Hash,
+    ) -> Result<(), DraftError> {
+        let index = self.len();
+        let Some((actors, said)) = draft.actors.and_then(|actors| Some((actors, actors.judge?))) else {
+            return Err(DraftError::NoJudge { index });
+        };
+        let key = judge.public().id();
+        let signed = |signature| {
+            let attestation = Some(Attestation { key, signature });
+            Actors { judge: Some(Judge { attestation, ..said }), ..actors }
+        };
+        // What is signed depends on the salts of the other parts, so the signature takes its place when they are drawn.
+        let draft = Draft { actors: Some(signed(SignatureBytes([0; 64]))), ..draft.clone() };
+        let (before, mut holds) = (self.bytes(), true);
+        let attest = |head: &IntentHead<'_>, commitments: &[Hash]| {
+            let mut claim = Vec::new();
+            write_claim(head, said.score, commitments, &mut claim);
+            let message = verdict_message(&ledger_id, &claim);
+            let signature = judge.sign(&message);
+            holds = judge.public().verify(&message, &signature);
+            Some(signed(signature))
+        };
+        let encoded = self.encode(&draft, attest).map_err(|error| DraftError::Format { index, error });
+        let encoded = encoded.and_then(|()| if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) });
+        if encoded.is_err() {
+            self.encoded.bytes.truncate(before);
+            self.encoded.places.truncate(index);
+        }
+        encoded
+    }
+
+    /// Encodes a draft. `attest` sees its head and commitments, and may give the actors anew, in as many bytes.
+    fn encode<'d>(
+        &mut self,
+        draft: &Draft<'d>,
+        attest: impl FnOnce(&IntentHead<'_>, &[Hash]) -> Option<Actors<'d>>,
+    ) -> Result<(), CodecError> {
         within("a submission", self.len() + 1, limits::SUBMISSION_ROWS)?;
         let bytes = &mut self.encoded.bytes;
         let slots_start = bytes.len();
         let mut parts = 0;
         let (mut commitments, mut count) = ([Hash::ZERO; 7], 0);
+        let mut actors_at = None;
         for tag in PartTag::AUTHORED {
             if !self.content.fill(draft, tag, &mut self.random)? {
                 continue;
@@ -69,6 +114,9 @@ impl<'k> SubmissionBuilder<'k> {
             let salt = random_salt(&mut self.random);
             if let Some(place) = commitments.get_mut(count) {
                 *place = tag.commit(&salt, self.content.covered(tag));
+            }
+            if tag == PartTag::Actors {
+                actors_at = Some((bytes.len(), salt, count));
             }
             Slot::Open { salt, bytes: self.content.bytes() }.write(bytes);
             parts |= tag.bit();
@@ -81,6 +129,17 @@ impl<'k> SubmissionBuilder<'k> {
             IntentHead { version: INTENT_VERSION, id, kind, author, action, tier, mode, authored_at, parts };
         head.check()?;
         check_shape(kind, parts)?;
+        let attested = attest(&head, commitments.get(..count).unwrap_or_default());
+        if let (Some(actors), Some((at, salt, place))) = (attested, actors_at) {
+            let content = encode(&actors)?;
+            let mut slot = Vec::with_capacity(content.len() + 32);
+            Slot::Open { salt, bytes: &content }.write(&mut slot);
+            bytes.get_mut(at..at + slot.len()).into_iter().for_each(|old| old.copy_from_slice(&slot));
+            commitments
+                .get_mut(place)
+                .into_iter()
+                .for_each(|old| *old = PartTag::Actors.commit(&salt, &content));
+        }
         encode_into(&head, bytes)?;
         within("a row", bytes.len() - slots_start, limits::ROW_BYTES)?;
         let head_bytes = bytes.get(head_start..).unwrap_or_default();
@@ -117,7 +176,8 @@ impl<'k> SubmissionBuilder<'k> {
         if !author.verify(&message, &signature) {
             return Err(DraftError::BadSignature(author.id()));
         }
-        Ok(Submission { said, author, ledger_id, signed: SignedSubmission { count, root, signature } })
+        let signed = SignedSubmission { count, root, signature };
+        Ok(Submission { said, author, ledger_id, signed, verdicts_hold: false })
     }
 }
 

@@ -100,6 +100,12 @@ pub enum DraftError {
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(String),
+    /// A judge is to sign, and the draft names none.
+    #[error("draft {index} of the submission names no judge who could sign a verdict")]
+    NoJudge {
+        /// Which draft, from 0.
+        index: usize,
+    },
     /// The signer's signature does not hold.
     #[error("the signer of key {0} made a signature that does not hold")]
     BadSignature(KeyId),

@@ -144,9 +144,10 @@ pub enum SubmitError {
         /// This ledger.
         here: Hash,
     },
-    /// A rollback row is not the rollback of its target.
+    /// A row does not hold against the earlier rows that it cites: the one that it takes back, approves or rejects, the probe
+    /// of a drill, the readings of a calibration.
     #[error("intent {index} of the submission: {reason}")]
-    Rollback {
+    Cited {
         /// Which intent, from 0.
         index: usize,
         /// Why.

@@ -12,11 +12,12 @@ use crate::error::{CreateError, FileError};
 use crate::layout::Layout;
 use crate::secret::Signer;
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, PolicyBody};
+use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::SegmentHeader;
 use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::merkle::CompactRange;
+use counterfoil_format::policy::PolicyBody;
 use counterfoil_rules::governance::Governance;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ pub(crate) fn found(
     let mut random = random()?;
     let (owner_key, ledger_key) = (*owner.public().as_bytes(), *seal_key.public().as_bytes());
     let genesis = Genesis { format: FORMAT_VERSION, origin, owner: owner_key, ledger: ledger_key, policy };
-    Governance::from_genesis(&genesis)?;
+    Governance::from_genesis(&genesis, now)?;
     let id = IntentId(random_salt(&mut random));
     let salt = random_salt(&mut random);
     let mut builder = SubmissionBuilder::with_random(owner, random);

@@ -12,13 +12,14 @@ use crate::pipeline::{Pipeline, Stages};
 use crate::platform::Platform;
 use crate::queue::Queue;
 use crate::rebuild::{Opened, open_current};
+use crate::recount::recount;
 use crate::secret::Signer;
 use crate::storage::Lock;
 use crate::submission::Submission;
 use crate::writer::Writer;
 use counterfoil_format::Hash;
-use counterfoil_format::body::PolicyBody;
 use counterfoil_format::note::VerifierKey;
+use counterfoil_format::policy::PolicyBody;
 use counterfoil_rules::governance::Governance;
 use std::path::Path;
 use std::sync::Arc;
@@ -82,6 +83,7 @@ impl Ledger {
         let current = open_current(&log, &*platform.index, index, &mut notices)?;
         let verifier_key = VerifierKey { name: log.origin().to_owned(), key: seal_key.public().clone() };
         let stages = Stages {
+            limits: recount(&log, &governance)?,
             governance,
             current,
             random: random().map_err(|error| OpenError::Random(error.to_string()))?,
@@ -119,10 +121,13 @@ impl Ledger {
 
     /// Lands a submission, whole or not at all. Returns when its rows are durable. Callers of several threads share
     /// one sync.
-    pub fn submit(&self, submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
+    pub fn submit(&self, mut submission: Submission) -> Result<Vec<Receipt>, SubmitError> {
         let (signed, here) = (submission.ledger_id(), self.ledger_id());
         if signed != here {
             return Err(SubmitError::OtherLedger { signed, here });
+        }
+        if submission.intents().iter().any(|intent| intent.attestation().is_some()) {
+            submission.check_verdicts(&self.commit.keys());
         }
         self.queue.submit(submission, &self.commit)
     }

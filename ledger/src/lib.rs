@@ -4,8 +4,9 @@
 //! rebuilt from them. A submission lands whole or not at all, and [`Ledger::submit`] returns when it is on disk.
 //!
 //! ```
-//! use counterfoil_format::body::{Body, KeyChange, POLICY_VERSION, PolicyBody, Role};
+//! use counterfoil_format::body::{Body, KeyChange, Role, Scope};
 //! use counterfoil_format::intent::IntentId;
+//! use counterfoil_format::policy::PolicyBody;
 //! use counterfoil_format::value::Value;
 //! use counterfoil_ledger::{Draft, DraftOp, Ledger, SecretKey, Signer, SubmissionBuilder, now};
 //! use std::sync::Arc;
@@ -16,7 +17,7 @@
 //! let seal_key = Arc::new(SecretKey::generate()?);
 //!
 //! // Open: here, begin.
-//! let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: 64 << 20 };
+//! let policy = PolicyBody::open(64 << 20);
 //! let ledger = Ledger::create(&path, "example.com/shop", policy, &owner, seal_key.clone())?;
 //!
 //! // The owner grants the executor's key.
@@ -24,6 +25,7 @@
 //!     key: *executor.public().as_bytes(),
 //!     roles: Role::Executor.bit(),
 //!     name: "executor-1",
+//!     scope: Scope::default(),
 //! };
 //! let mut by_owner = SubmissionBuilder::new(&owner)?;
 //! by_owner.push(&Draft::with_body(IntentId([1; 16]), Body::Key(grant), now()))?;
@@ -55,6 +57,7 @@ mod backup;
 mod batch;
 mod builder;
 mod chain;
+mod cited;
 mod current;
 mod draft;
 mod durable;
@@ -70,7 +73,9 @@ mod lookup;
 mod pipeline;
 mod platform;
 mod queue;
+mod readings;
 mod rebuild;
+mod recount;
 mod recovery;
 mod reindex;
 mod room;
@@ -95,6 +100,7 @@ pub use layout::Layout;
 pub use ledger::Ledger;
 pub use log::{Head, Log};
 pub use platform::{Clock, Platform, SystemClock, now};
+pub use readings::Reading;
 pub use reindex::{Reindexed, Rewritten, reindex, reindex_on};
 pub use secret::{SecretError, SecretKey, Signer};
 pub use segment::StoredRow;

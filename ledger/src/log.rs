@@ -14,7 +14,7 @@ use crate::side::SideFile;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, Role};
 use counterfoil_format::group::GroupBody;
-use counterfoil_format::intent::{IntentId, Micros};
+use counterfoil_format::intent::{IntentId, Kind, Micros};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::note::{Checkpoint, NoteError, SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::part::PartTag;
@@ -277,22 +277,24 @@ impl Log {
     }
 
     /// What governs the row behind the first `size` rows.
-    fn governance_at(&self, size: u64) -> Result<Governance, OpenError> {
+    pub(crate) fn governance_at(&self, size: u64) -> Result<Governance, OpenError> {
         let mut governance: Option<Governance> = None;
         for seq in self.special().into_iter().take_while(|seq| *seq < size) {
             let refused = |reason: String| OpenError::Governance { row: seq, reason };
             let stored = self.row(seq)?;
             let row = stored.parse()?;
-            if row.landing.outcome != Outcome::Applied {
+            let changes = row.head.kind == Kind::Genesis || Governance::is_changed_by(row.head.kind);
+            if row.landing.outcome != Outcome::Applied || !changes {
                 continue;
             }
             let bytes = row.content(PartTag::Body).ok_or_else(|| refused("its body is withheld".into()))?;
             let body = Body::decode(row.head.kind, bytes).map_err(|error| self.damaged(seq, error))?;
+            let landed_at = row.landing.landed_at;
             let result = match (&mut governance, &body) {
-                (None, Body::Genesis(genesis)) => Governance::from_genesis(genesis).map(|first| {
+                (None, Body::Genesis(genesis)) => Governance::from_genesis(genesis, landed_at).map(|first| {
                     governance = Some(first);
                 }),
-                (Some(governance), body) => governance.take_in(body, seq),
+                (Some(governance), body) => governance.take_in(body, seq, landed_at),
                 (None, _) => Err(GovernanceError::Genesis),
             };
             result.map_err(|error| refused(error.to_string()))?;

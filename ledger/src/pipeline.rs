@@ -4,14 +4,13 @@
 //! in the order they were decided. Rows that are decided and not yet durable are seen by the next decisions alone: when
 //! writing them fails, nothing more is accepted.
 
-use crate::batch::{Batch, End, Ground};
+use crate::batch::{Batch, End, Fresh, Ground};
 use crate::chain::Chain;
 use crate::current::Current;
 use crate::draft::random_salt;
 use crate::error::{FileError, ReadError};
 use crate::index::{Held, Watermark};
 use crate::log::Log;
-use crate::lookup::HashMap;
 use crate::platform::Clock;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
@@ -19,8 +18,9 @@ use crate::submission::Submission;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::tiles::Tiles;
 use crate::writer::{Rotation, Writer};
-use counterfoil_format::intent::IntentId;
 use counterfoil_rules::governance::Governance;
+use counterfoil_rules::keyring::Keyring;
+use counterfoil_rules::limits::Limits;
 use rand::rngs::StdRng;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,19 +28,21 @@ use std::sync::Arc;
 /// What the next decision depends on.
 struct Decider {
     governance: Governance,
+    limits: Limits,
     current: Current,
     random: StdRng,
     /// How far decisions have gone, which may be further than what is durable.
     end: End,
     /// Whether a decision has been begun and not ended; it stays so when somebody panics.
     deciding: bool,
-    /// The ids of rows that were decided and may not be durable yet, by the group they are in.
-    underway: VecDeque<(u64, HashMap<IntentId, u64>)>,
+    /// What was decided and may not be durable yet, by the group it is in.
+    underway: VecDeque<(u64, Fresh)>,
 }
 
 /// What the stages begin with.
 pub(crate) struct Stages {
     pub governance: Governance,
+    pub limits: Limits,
     pub current: Current,
     pub random: StdRng,
     pub chain: Chain,
@@ -70,10 +72,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pipeline {
     pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, stages: Stages, notices: Vec<String>) -> Self {
-        let Stages { governance, current, random, chain, writer } = stages;
+        let Stages { governance, limits, current, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
         let end = End { size: head.size, landed_at: head.landed_at };
-        let decider = Mutex::new(Decider { governance, current, random, end, deciding: false, underway });
+        let decider = Decider { governance, limits, current, random, end, deciding: false, underway };
+        let decider = Mutex::new(decider);
         let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
         Pipeline { log, clock, decider, chain, writer, notices: Mutex::new(notices) }
     }
@@ -84,6 +87,11 @@ impl Pipeline {
 
     pub fn governance(&self) -> Governance {
         lock(&self.decider).governance.clone()
+    }
+
+    /// The keys as the next decision has them.
+    pub fn keys(&self) -> Arc<Keyring> {
+        lock(&self.decider).governance.keys.clone()
     }
 
     pub fn notices(&self) -> Vec<String> {
@@ -159,7 +167,7 @@ impl Pipeline {
 }
 
 impl Decider {
-    /// Forgets the ids of groups that are durable, which the log itself knows.
+    /// Forgets what of groups that are durable the log itself knows.
     fn settle(&mut self, durable: u64) {
         while self.underway.front().is_some_and(|(end, _)| *end <= durable) {
             self.underway.pop_front();
@@ -177,8 +185,8 @@ impl Commit for Pipeline {
         decider.deciding = true;
         let mut batch = Batch::behind(decider.end);
         while let Some(submission) = submissions.pop_front() {
-            let Decider { governance, current, random, underway, .. } = &mut *decider;
-            let ground = &mut Ground { log: &self.log, underway, governance, current, random };
+            let Decider { governance, limits, current, random, underway, .. } = &mut *decider;
+            let ground = &mut Ground { log: &self.log, underway, governance, limits, current, random };
             let Some(later) = batch.offer(ground, submission, self.clock.now()) else { continue };
             submissions.push_front(later);
             match batch.index_failed.take() {
@@ -191,8 +199,9 @@ impl Commit for Pipeline {
         let Decider { governance, random, end, deciding, underway, .. } = &mut *decider;
         *end = batch.end;
         *deciding = false;
-        underway.push_back((batch.end.size, batch.take_ids()));
-        let rotation = Rotation { segment_bytes: governance.policy.segment_bytes, salt: random_salt(random) };
+        underway.push_back((batch.end.size, batch.take_fresh()));
+        let rotation =
+            Rotation { segment_bytes: governance.in_force.policy.segment_bytes, salt: random_salt(random) };
         let chain = lock(&self.chain);
         drop(decider);
         Ok(Decided { chain, batch, rotation })

@@ -7,14 +7,17 @@ use crate::lookup::{KeyHashes, key_hashes};
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::{CodecError, Cursor, put_bytes};
-use counterfoil_format::content::{Effect, Evidence};
-use counterfoil_format::intent::IntentHead;
+use counterfoil_format::content::{Actors, Attestation, Effect, Evidence, Judge, Subject};
+use counterfoil_format::intent::{IntentHead, Kind};
 use counterfoil_format::key::PublicKey;
 use counterfoil_format::limits;
 use counterfoil_format::ops::decode_ops;
 use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::row::slot_commitment;
 use counterfoil_format::submission::SignedSubmission;
-use counterfoil_rules::land::Proposal;
+use counterfoil_format::verdict::{verdict_message, write_claim};
+use counterfoil_rules::keyring::{KeyError, Keyring};
+use counterfoil_rules::land::{Proposal, Refusal};
 use self_cell::self_cell;
 use std::ops::Range;
 
@@ -25,6 +28,8 @@ pub struct Submission {
     pub(crate) author: PublicKey,
     pub(crate) ledger_id: Hash,
     pub(crate) signed: SignedSubmission,
+    /// Whether the judges' signatures in it are known to hold.
+    pub(crate) verdicts_hold: bool,
 }
 
 self_cell!(
@@ -59,8 +64,6 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Intent<'s> {
     pub proposal: Proposal<'s>,
-    /// The latest row that it points to as evidence.
-    pub latest_evidence: Option<u64>,
     /// The hashes of the keys that its operations name.
     pub keys: KeyHashes,
     pub hash: Hash,
@@ -94,6 +97,17 @@ impl Submission {
         self.ledger_id
     }
 
+    /// Checks the judges' signatures in it, as far as their keys are among these. A key never changes its bytes, so what
+    /// holds now holds when the rows land.
+    pub(crate) fn check_verdicts(&mut self, keys: &Keyring) {
+        self.verdicts_hold = self.intents().iter().all(|intent| {
+            let key = intent.attestation().map(|attestation| keys.get(&attestation.key));
+            key.is_none_or(|key| {
+                key.is_some_and(|enrolled| intent.check_verdict(&self.ledger_id, &enrolled.key).is_ok())
+            })
+        });
+    }
+
     pub(crate) fn intents(&self) -> &[Intent<'_>] {
         self.said.borrow_dependent()
     }
@@ -120,10 +134,12 @@ impl<'s> Intent<'s> {
         let effects = content(PartTag::Effects).map(Effect::decode_all).transpose()?.unwrap_or_default();
         let body = content(PartTag::Body).map(|bytes| Body::decode(head.kind, bytes)).transpose()?;
         let evidence = content(PartTag::Evidence).map(Evidence::decode_all).transpose()?.unwrap_or_default();
+        let actors = content(PartTag::Actors).map(Actors::decode).transpose()?;
+        let entity =
+            content(PartTag::Subject).map(Subject::decode).transpose()?.map(|subject| subject.entity);
         Ok(Intent {
-            latest_evidence: Evidence::latest_row(&evidence),
             keys: key_hashes(&ops),
-            proposal: Proposal { head, ops, effects, body },
+            proposal: Proposal { head, entity, actors, evidence, ops, effects, body },
             hash: place.hash,
             head: head_bytes,
             slots,
@@ -133,6 +149,43 @@ impl<'s> Intent<'s> {
     /// Bytes of its head and its slots.
     pub fn bytes(&self) -> usize {
         self.head.len() + self.slots.len()
+    }
+
+    /// The commitments of its parts, in tag order.
+    pub fn commitments(&self) -> Result<Vec<Hash>, CodecError> {
+        let (mut cursor, mut scratch) = (Cursor::new(self.slots), Vec::new());
+        let present = PartTag::AUTHORED.into_iter().filter(|tag| self.proposal.head.parts & tag.bit() != 0);
+        present
+            .map(|tag| {
+                let slot = Slot::read(&mut cursor, "a part", limits::PART_BYTES)?;
+                slot_commitment(tag, slot, &mut scratch)
+            })
+            .collect()
+    }
+
+    /// The judge's signature that is to be checked when it lands.
+    pub fn attestation(&self) -> Option<&Attestation> {
+        self.judge().and_then(|judge| judge.attestation.as_ref())
+    }
+
+    fn judge(&self) -> Option<&Judge<'s>> {
+        let actors = self.proposal.actors.as_ref().filter(|_| self.proposal.head.kind == Kind::Decision);
+        actors.and_then(|actors| actors.judge.as_ref())
+    }
+
+    /// Whether the judge's signature holds under this key.
+    pub fn check_verdict(&self, ledger_id: &Hash, key: &PublicKey) -> Result<(), Refusal> {
+        let Some((judge, attestation)) =
+            self.judge().and_then(|judge| Some((judge, judge.attestation.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let mut claim = Vec::new();
+        let holds = self.commitments().is_ok_and(|commitments| {
+            write_claim(&self.proposal.head, judge.score, &commitments, &mut claim);
+            key.verify(&verdict_message(ledger_id, &claim), &attestation.signature)
+        });
+        if holds { Ok(()) } else { Err(KeyError::FalseVerdict(judge.by.to_owned()).into()) }
     }
 
     /// Appends the record of the row as which it has landed.

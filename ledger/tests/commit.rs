@@ -26,9 +26,11 @@ mod pipeline;
 mod queue;
 
 use chain::{Chain, Receipt};
-use counterfoil_format::body::{FORMAT_VERSION, Genesis, POLICY_VERSION, PolicyBody};
+use counterfoil_format::body::{FORMAT_VERSION, Genesis};
+use counterfoil_format::policy::PolicyBody;
 use counterfoil_ledger::{SecretKey, Signer};
 use counterfoil_rules::governance::Governance;
+use counterfoil_rules::limits::Limits;
 use current::Current;
 use error::SubmitError;
 use log::{Disk, Log, Trouble, durable};
@@ -38,8 +40,7 @@ use queue::{Answer, Commit, Queue};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use stages::{
-    ROWS, batch, chain, current, draft, error, index, log, lookup, platform, rebuild, submission, sync,
-    tiles, writer,
+    ROWS, batch, chain, current, draft, error, index, log, platform, rebuild, submission, sync, tiles, writer,
 };
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -88,6 +89,7 @@ impl Model {
         let log = Arc::new(Log { trouble, places, disk, underway, progress: Condvar::new() });
         let stages = Stages {
             governance,
+            limits: Limits::default(),
             current: Current { rows: 0, due },
             random: StdRng::seed_from_u64(1),
             chain: Chain::default(),
@@ -166,9 +168,9 @@ type End = Option<Answer>;
 /// What governs at the beginning.
 fn governance() -> Governance {
     let key = |seed| *SecretKey::from_seed(&[seed; 32]).unwrap().public().as_bytes();
-    let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes: 1 << 20 };
+    let policy = PolicyBody::open(1 << 20);
     let genesis = Genesis { format: FORMAT_VERSION, origin: "o", owner: key(1), ledger: key(2), policy };
-    Governance::from_genesis(&genesis).unwrap()
+    Governance::from_genesis(&genesis, 0).unwrap()
 }
 
 /// Runs the callers, one submission each and the last one two, in every interleaving, and hands over how each

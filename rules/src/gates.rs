@@ -75,7 +75,8 @@ impl Judged {
     pub fn of(actors: &Actors<'_>, author: KeyId) -> Option<Self> {
         actors.judge.map(|judge| Judged {
             score: judge.score,
-            separate: judge.by != actors.planner && judge.attestation.is_none_or(|signed| signed.key != author),
+            separate: judge.by != actors.planner
+                && judge.attestation.is_none_or(|signed| signed.key != author),
             attested: judge.attestation.is_some(),
         })
     }
@@ -120,7 +121,8 @@ impl InForce {
         let (mut missing, mut uncalibrated, mut below) = (false, false, false);
         for (metric, fixed) in &rule.metrics {
             let readings = sight.readings(metric)?;
-            let floor = fixed.or_else(|| self.calibrations.get(metric).map(|calibrated| calibrated.threshold));
+            let floor =
+                fixed.or_else(|| self.calibrations.get(metric).map(|calibrated| calibrated.threshold));
             missing |= readings.is_empty();
             uncalibrated |= floor.is_none();
             below |= floor.is_some_and(|floor| {

@@ -1,7 +1,7 @@
 //! What governs the next row: keys, policy, kill switch, and which rows are taken back.
 
-use crate::keyring::{KeyError, Keyring};
 use crate::keyring::KeyScope;
+use crate::keyring::{KeyError, Keyring};
 use crate::policy::Policy;
 use counterfoil_format::body::{Body, Genesis, KillSwitch, Role, SwitchAct};
 use counterfoil_format::intent::{KeyId, Kind, Micros};
@@ -248,8 +248,8 @@ impl Governance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use counterfoil_format::body::RollbackOf;
     use counterfoil_format::body::FORMAT_VERSION;
+    use counterfoil_format::body::RollbackOf;
     use counterfoil_format::policy::PolicyBody;
 
     fn begun() -> Governance {

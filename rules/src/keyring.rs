@@ -1,7 +1,7 @@
 //! The keys that may write, as the rows so far have granted, rotated and revoked them.
 
-use counterfoil_format::body::{KeyBytes, KeyChange, Role, Scope};
 use crate::policy::Policy;
+use counterfoil_format::body::{KeyBytes, KeyChange, Role, Scope};
 use counterfoil_format::content::Judge;
 use counterfoil_format::intent::{IntentHead, KeyId, Kind, Micros};
 use counterfoil_format::key::{EnrolError, PublicKey, key_id};
@@ -120,7 +120,9 @@ pub const fn roles_for(kind: Kind) -> u8 {
         }
         Kind::Outcome => Role::Executor.bit() | Role::Operator.bit(),
         Kind::Rollback => Role::Operator.bit(),
-        Kind::Review | Kind::KillSwitch | Kind::Snapshot | Kind::Calibration => Role::Operator.bit() | Role::Owner.bit(),
+        Kind::Review | Kind::KillSwitch | Kind::Snapshot | Kind::Calibration => {
+            Role::Operator.bit() | Role::Owner.bit()
+        }
     }
 }
 
@@ -191,8 +193,7 @@ impl Keyring {
         let key = self.enrollable(key)?;
         let id = key.id();
         let name = name.to_owned();
-        let enrolled =
-            Enrolled { key, roles, name, scope, since: row, until: None, compromised_since: None };
+        let enrolled = Enrolled { key, roles, name, scope, since: row, until: None, compromised_since: None };
         self.keys.insert(id, enrolled);
         if roles & Role::Ledger.bit() != 0 {
             self.sealing = Some(id);
@@ -299,7 +300,10 @@ impl KeyScope {
         self.check_time(head.author, landed_at)?;
         let asked = matches!(head.kind, Kind::Decision | Kind::Review) && !self.actions.is_empty();
         if asked && !self.actions.iter().any(|pattern| matches(pattern, head.action)) {
-            return Err(KeyError::OutOfScope { key: head.author, what: format!("the action {}", head.action) });
+            return Err(KeyError::OutOfScope {
+                key: head.author,
+                what: format!("the action {}", head.action),
+            });
         }
         Ok(())
     }
@@ -309,9 +313,10 @@ impl KeyScope {
         if self.prefixes.is_empty() {
             return Ok(());
         }
-        let outside = ops.iter().map(Op::state_key).find(|key| {
-            !self.prefixes.iter().any(|prefix| key.starts_with(prefix.as_str()))
-        });
+        let outside = ops
+            .iter()
+            .map(Op::state_key)
+            .find(|key| !self.prefixes.iter().any(|prefix| key.starts_with(prefix.as_str())));
         match outside {
             Some(key) => Err(KeyError::OutOfScope { key: author, what: format!("the key {key}") }),
             None => Ok(()),

@@ -15,11 +15,14 @@ use crate::limits::{Amounts, Limits};
 use crate::number::Magnitude;
 use crate::state::{Leaf, State};
 use counterfoil_format::body::{Body, ReviewVerdict};
-use counterfoil_format::content::{Actors, Effect, Evidence};
+use counterfoil_format::codec::CodecError;
+use counterfoil_format::content::{Actors, Effect, Evidence, Subject};
 use counterfoil_format::intent::{IntentHead, IntentId, Kind, Micros, Mode};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::ops::{Change, Op, stage_key};
+use counterfoil_format::part::PartTag;
 use counterfoil_format::policy::Reach;
+use counterfoil_format::row::Row;
 use counterfoil_format::value::Decimal;
 use std::convert::Infallible;
 
@@ -69,6 +72,23 @@ pub struct Proposal<'a> {
     pub effects: Vec<Effect<'a>>,
     /// The body of a row that is no decision.
     pub body: Option<Body<'a>>,
+}
+
+impl<'a> Proposal<'a> {
+    /// What a row says. Of a part that is closed nothing is known; it is as if the row had none.
+    pub fn of_row(row: &Row<'a>) -> Result<Self, CodecError> {
+        let content = |tag| row.content(tag);
+        let subject = content(PartTag::Subject).map(Subject::decode).transpose()?;
+        Ok(Proposal {
+            head: row.head,
+            entity: subject.map(|subject| subject.entity),
+            actors: content(PartTag::Actors).map(Actors::decode).transpose()?,
+            evidence: content(PartTag::Evidence).map(Evidence::decode_all).transpose()?.unwrap_or_default(),
+            ops: row.ops(PartTag::Ops)?.unwrap_or_default(),
+            effects: content(PartTag::Effects).map(Effect::decode_all).transpose()?.unwrap_or_default(),
+            body: content(PartTag::Body).map(|bytes| Body::decode(row.head.kind, bytes)).transpose()?,
+        })
+    }
 }
 
 /// The place that an intent would have.
@@ -146,7 +166,8 @@ pub fn land<'a, W: World>(
         let approved = put_aside.map_or(&[][..], |put_aside| &put_aside.reasons);
         let (action, tier, mode, landed_at) = (head.action, head.tier, head.mode, place.landed_at);
         let seen = Seen { world, proposal, judge, landed_at };
-        reasons = governance.in_force.gates(limits, &Asked { action, tier, mode, landed_at }, &seen, approved)?;
+        reasons =
+            governance.in_force.gates(limits, &Asked { action, tier, mode, landed_at }, &seen, approved)?;
     }
     let applied = match apply(world, &proposal.ops, true)? {
         Ok(applied) => Some(applied),

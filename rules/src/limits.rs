@@ -107,7 +107,11 @@ impl Limits {
             if !track.rows.contains_key(under) {
                 track.rows.insert(under.to_owned(), Lately::default());
             }
-            track.rows.get_mut(under).into_iter().for_each(|rows| rows.push(landed_at, amount.unwrap_or_default()));
+            track
+                .rows
+                .get_mut(under)
+                .into_iter()
+                .for_each(|rows| rows.push(landed_at, amount.unwrap_or_default()));
             counted.push(Counted { track: place, under: under.to_owned() });
         }
         Ok(())

@@ -92,7 +92,11 @@ impl Policy {
             separation: body.separation,
             lifecycle: body.lifecycle.as_ref().map(|lifecycle| Lifecycle {
                 stages: lifecycle.stages.iter().map(|&stage| stage.to_owned()).collect(),
-                moves: lifecycle.moves.iter().map(|moved| (moved.from.to_owned(), moved.to.to_owned())).collect(),
+                moves: lifecycle
+                    .moves
+                    .iter()
+                    .map(|moved| (moved.from.to_owned(), moved.to.to_owned()))
+                    .collect(),
             }),
             limits: body.limits.iter().map(LimitRule::from_body).collect(),
             drill_period: body.drill_period,
@@ -109,9 +113,10 @@ impl Policy {
         self.named.get(action).or_else(|| prefixed().map(|(_, rule)| rule))
     }
 
-    /// Whether any action may be live.
-    pub fn allows_live(&self) -> bool {
-        self.named.values().chain(self.prefixed.iter().map(|(_, rule)| rule)).any(|rule| rule.live)
+    /// The patterns of all rules, ascending, each with its rule.
+    pub fn rules(&self) -> BTreeMap<String, &Rule> {
+        let named = self.named.iter().map(|(name, rule)| (name.clone(), rule));
+        named.chain(self.prefixed.iter().map(|(prefix, rule)| (format!("{prefix}*"), rule))).collect()
     }
 
     /// The roles of which an author needs one to write rows of a kind.

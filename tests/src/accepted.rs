@@ -2,19 +2,20 @@
 
 use crate::case::{Case, Expected};
 use crate::draft::{ChangeDraft, Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Submission};
-use crate::forge::Forge;
-use crate::founding::Founding;
+use crate::forge::{EPOCH, Forge};
+use crate::founding::{Founding, allowing};
 use crate::output::{Ledger, Sink};
 use counterfoil_format::body::{
-    Body, Calibration, EffectOutcome, EffectStatus, Erased, Erasure, KeyChange, POLICY_VERSION, PolicyBody,
-    Reading, Role, Snapshot, SwitchAct,
+    Body, Calibration, EffectOutcome, EffectStatus, Erased, Erasure, KeyChange, Reading, ReviewVerdict, Role,
+    Scope, Snapshot, SwitchAct,
 };
-use counterfoil_format::content::{Effect, Evidence, LifecycleMove};
+use counterfoil_format::content::{Effect, Evidence, LifecycleMove, Undo};
 use counterfoil_format::hash::Use;
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::ops::Guard;
 use counterfoil_format::part::PartTag;
+use counterfoil_format::policy::PolicyBody;
 use counterfoil_format::value::{Decimal, Value};
 
 /// All of them.
@@ -77,12 +78,19 @@ fn smallest() -> Ledger {
 fn every_kind() -> Ledger {
     let mut forge = Forge::new(102);
     forge.submit(vec![reading(1250), reading(1250), reading(1250)]);
-    let threshold = Decimal { mantissa: 1250, scale: 2 };
-    let calibration =
-        Calibration { metric: "cost-per-order", quantile: 500_000, rows: vec![4, 5, 6], threshold };
+    let threshold = Decimal { mantissa: 125, scale: 1 };
+    let calibration = Calibration {
+        metric: "cost-per-order",
+        action: "",
+        from: EPOCH,
+        upto: 7,
+        quantile: 500_000,
+        rows: vec![4, 5, 6],
+        threshold,
+    };
     forge.submit(vec![Draft::body(&Body::Calibration(calibration))]);
     let (request, undo) = (Value::Text("publish".into()).encode().unwrap(), Value::Null.encode().unwrap());
-    let effect = Effect { adapter: "shop", request: &request, undo: Some(&undo) };
+    let effect = Effect { adapter: "shop", request: &request, undo: Undo::Request(&undo) };
     let document =
         Evidence::Document { uri: "https://example.com/report.pdf", blake3: Use::Value.hash(&[b"x"]) };
     let decision = Draft::decision("price.set")
@@ -100,19 +108,24 @@ fn every_kind() -> Ledger {
     let outcome = EffectOutcome { row: 8, effect: 0, undo: false, status, detail: "published" };
     forge.submit(vec![Draft::body(&Body::Outcome(outcome))]);
     let snapshot = Snapshot { at: 9, state: forge.state.digest(), leaves: forge.state.len() as u64 };
-    let drill = forge.switch(SwitchAct::Drill, false);
+    let drill = forge.switch(SwitchAct::Drill, true);
     forge.submit(vec![Draft::body(&Body::Snapshot(snapshot)), drill]);
+    forge.submit(vec![Draft::decision("price.set").add("changes/sku-1", 1)]);
+    let end = forge.drill_end(11, 12);
+    forge.submit(vec![end]);
+    let rejection = forge.review(12, ReviewVerdict::Reject);
+    forge.submit(vec![rejection]);
     let erased = Erased::Part { row: 8, tag: PartTag::Context as u8 };
     let erasure = Erasure { items: vec![erased], authority: "request 7 of the data subject" };
     forge.submit(vec![Draft::body(&Body::Erasure(erasure))]);
-    forge.submit(vec![Draft::body(&Body::Policy(policy(vec!["price.*"])))]);
+    forge.submit(vec![Draft::body(&Body::Policy(policy(&["price.*"])))]);
     let rollback = forge.rollback(8, false);
     forge.submit(vec![rollback]);
     forge.finish()
 }
 
-fn policy(live: Vec<&str>) -> PolicyBody<'_> {
-    PolicyBody { version: POLICY_VERSION, live, segment_bytes: 64 << 20 }
+fn policy(live: &[&'static str]) -> PolicyBody<'static> {
+    allowing(live, 64 << 20)
 }
 
 fn two_segments() -> Ledger {
@@ -130,7 +143,7 @@ fn two_segments() -> Ledger {
 fn many_submissions() -> Ledger {
     let mut forge = Forge::new(104);
     let sell = || Draft::decision("stock.sell").add("stock/sku-1", -1);
-    let drill = forge.switch(SwitchAct::Drill, false);
+    let drill = forge.switch(SwitchAct::HandOver, false);
     forge.write(Group::new(vec![
         Submission::new(vec![sell(), sell()]),
         Submission::new(vec![drill]),
@@ -231,7 +244,12 @@ fn key_rotation() -> Ledger {
     forge.submit(rotations);
     forge.submit(vec![put(6).by(executor)]);
     let (key, roles) = (forge.public(second), Role::Executor.bit() | Role::Planner.bit());
-    forge.submit(vec![Draft::body(&Body::Key(KeyChange::Grant { key, roles, name: "second" }))]);
+    forge.submit(vec![Draft::body(&Body::Key(KeyChange::Grant {
+        key,
+        roles,
+        name: "second",
+        scope: Scope::default(),
+    }))]);
     let compromised_since = Some(forge.clock - 1);
     let (key, reason) = (forge.key_id(executor), "lost laptop");
     let revoke = KeyChange::Revoke { key, compromised_since, reason };
@@ -244,7 +262,7 @@ fn policy_change() -> Ledger {
     let mut forge = Forge::new(113);
     let grant = || Draft::decision("discount.grant").put("discount/1", &Value::Int(5));
     forge.submit(vec![grant()]);
-    forge.submit(vec![Draft::body(&Body::Policy(policy(vec!["discount.grant", "price.*"])))]);
+    forge.submit(vec![Draft::body(&Body::Policy(policy(&["discount.grant", "price.*"])))]);
     forge.submit(vec![grant(), Draft::decision("stock.sell").add("stock/1", -1)]);
     forge.finish()
 }
@@ -273,7 +291,7 @@ fn anchored() -> Case {
     let first = forge.checkpoint().to_owned();
     forge.submit(vec![Draft::decision("stock.sell").add("stock/1", -1)]);
     let second = forge.checkpoint().to_owned();
-    let drill = forge.switch(SwitchAct::Drill, false);
+    let drill = forge.switch(SwitchAct::HandOver, false);
     forge.submit(vec![drill]);
     let last = forge.checkpoint().to_owned();
     let vkey: VerifierKey = forge.verifier_key(LEDGER);
@@ -329,7 +347,7 @@ fn closed_key_rows() -> Ledger {
     let (second, ledger, third) = (forge.new_key(), forge.new_key(), forge.new_key());
     let grant = |forge: &Forge, who, name| {
         let (key, roles) = (forge.public(who), Role::Executor.bit());
-        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name }))
+        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name, scope: Scope::default() }))
     };
     let closed = grant(&forge, second, "second").close(PartTag::Body);
     forge.submit(vec![closed]);

@@ -9,15 +9,15 @@ use crate::forge::Forge;
 use crate::founding::Founding;
 use crate::output::{Ledger, Sink, fix_checksums};
 use counterfoil_format::body::{
-    Body, Calibration, Erasure, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, POLICY_VERSION, PolicyBody,
-    Role, SwitchAct,
+    Body, Calibration, Erasure, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, Role, Scope, SwitchAct,
 };
 use counterfoil_format::codec::{CodecError, encode};
-use counterfoil_format::intent::Kind;
-use counterfoil_format::landing::{Landing, Outcome};
+use counterfoil_format::intent::{INTENT_VERSION, Kind};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome};
 use counterfoil_format::merkle::empty_root;
 use counterfoil_format::note::{SignedNote, checkpoint_text};
 use counterfoil_format::part::PartTag;
+use counterfoil_format::policy::{ActionRule, POLICY_VERSION, PolicyBody};
 use counterfoil_format::value::Decimal;
 
 /// All of them.
@@ -34,8 +34,8 @@ fn raw(kind: Kind, body: Result<Vec<u8>, CodecError>) -> Draft {
     Draft::new(kind).content(PartTag::Body, body.unwrap())
 }
 
-fn policy(version: u8, live: Vec<&str>) -> PolicyBody<'_> {
-    PolicyBody { version, live, segment_bytes: 64 << 20 }
+fn policy(version: u8, live: &'static str) -> PolicyBody<'static> {
+    PolicyBody { version, actions: vec![ActionRule::open(live)], ..PolicyBody::open(64 << 20) }
 }
 
 /// An honest group before and behind a row that is none of the executor's.
@@ -43,21 +43,21 @@ fn around_alone(seed: u64, draft: Draft) -> Ledger {
     around(seed, |_| Group::new(vec![Submission::new(vec![draft])]))
 }
 
-/// A segment of version 1 holds structures of version 1 alone.
+/// A segment holds structures of its own version alone.
 fn versions() -> Vec<Case> {
     let case = |name, why, ledger| Case::new(name, why, ledger, Expected::Broken(&["V02"]));
-    let first = edited(|bytes| bytes[0] = 2);
+    let first = edited(|bytes| bytes[0] = INTENT_VERSION + 1);
     let newer_head = around_row(400, |draft| Draft { edit_head_bytes: first, ..draft });
-    let first = edited(|bytes| bytes[0] = 2);
+    let first = edited(|bytes| bytes[0] = LANDING_VERSION + 1);
     let newer_landing = around_row(401, |draft| Draft { edit_landing_bytes: first, ..draft });
     let newer_genesis = unborn(402, |forge| {
         let format = FORMAT_VERSION + 1;
         let content = encode(&Genesis { format, ..genesis(forge) }).unwrap();
         vec![forge.genesis().content(PartTag::Body, content)]
     });
-    let newer_policy = around_alone(403, raw(Kind::Policy, encode(&policy(POLICY_VERSION + 1, vec!["*"]))));
+    let newer_policy = around_alone(403, raw(Kind::Policy, encode(&policy(POLICY_VERSION + 1, "*"))));
     let mut newer_segment = around_row(404, |draft| draft);
-    newer_segment.segments[0].1[8] = 2;
+    newer_segment.segments[0].1[8] = 3;
     fix_checksums(&mut newer_segment.segments[0].1);
     vec![
         case("v02-newer-intent", "An intent is of another version than its segment.", newer_head),
@@ -81,7 +81,15 @@ fn nothings() -> Vec<Case> {
     let no_rollback = around_row(413, |draft| Draft { rollback: Rollback::Forged(vec![0]), ..draft });
     let erasure = Erasure { items: Vec::new(), authority: "request 7" };
     let threshold = Decimal { mantissa: 1, scale: 0 };
-    let calibration = Calibration { metric: "cost", quantile: 1, rows: Vec::new(), threshold };
+    let calibration = Calibration {
+        metric: "cost",
+        action: "",
+        from: 0,
+        upto: 4,
+        quantile: 1,
+        rows: Vec::new(),
+        threshold,
+    };
     vec![
         case("v02-no-evidence", "A part lists no evidence.", empty(410, PartTag::Evidence)),
         case("v02-no-effects", "A part lists no effects.", empty(411, PartTag::Effects)),
@@ -105,12 +113,17 @@ fn names() -> Vec<Case> {
     let case = |name, why, ledger| Case::new(name, why, ledger, Expected::Broken(&["V02"]));
     let control = around_row(421, |draft| Draft { action: "price.set\u{7f}".to_owned(), ..draft });
     let stage = around_row(422, |draft| draft.transition("sku-1", "a\nb"));
-    let grant = KeyChange::Grant { key: [1; 32], roles: Role::Auditor.bit(), name: "a\u{1b}[2J" };
+    let grant = KeyChange::Grant {
+        key: [1; 32],
+        roles: Role::Auditor.bit(),
+        name: "a\u{1b}[2J",
+        scope: Scope::default(),
+    };
     vec![
         case(
             "v02-inner-star",
             "A pattern has a star before its end.",
-            around_alone(420, raw(Kind::Policy, encode(&policy(POLICY_VERSION, vec!["price.*.*"])))),
+            around_alone(420, raw(Kind::Policy, encode(&policy(POLICY_VERSION, "price.*.*")))),
         ),
         case("v02-control-action", "An action has a control character.", control),
         case("v02-control-stage", "A stage has a control character.", stage),
@@ -136,7 +149,7 @@ fn genesis(forge: &Forge) -> Genesis<'static> {
         origin: "example.com/shop",
         owner: forge.public(OWNER),
         ledger: forge.public(LEDGER),
-        policy: policy(POLICY_VERSION, vec!["*"]),
+        policy: policy(POLICY_VERSION, "*"),
     }
 }
 
@@ -150,7 +163,7 @@ fn founders() -> Vec<Case> {
     };
     let grant = |forge: &Forge| {
         let (key, roles) = (forge.public(EXECUTOR), Role::Executor.bit());
-        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name: "executor" }))
+        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name: "executor", scope: Scope::default() }))
     };
     vec![
         case("v09-dry-genesis", "Row 0 is a dry run.", unborn(430, |forge| vec![forge.genesis().dry_run()])),
@@ -182,12 +195,12 @@ fn changes() -> Vec<Case> {
     };
     fn to_executor(forge: &Forge) -> Draft {
         let holder = forge.key_id(EXECUTOR);
-        let switch = KillSwitch { act: SwitchAct::HandOver, engaged: false, holder, reason: "" };
+        let switch = KillSwitch { act: SwitchAct::HandOver, engaged: false, holder, reason: "", drill: None };
         Draft::body(&Body::KillSwitch(switch))
     }
     fn twice(forge: &Forge) -> Draft {
         let (key, roles) = (forge.public(EXECUTOR), Role::Executor.bit());
-        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name: "again" }))
+        Draft::body(&Body::Key(KeyChange::Grant { key, roles, name: "again", scope: Scope::default() }))
     }
     vec![
         case("v09-switch-holder", "The kill switch is handed to an executor.", 440, |forge| {
@@ -202,7 +215,7 @@ fn changes() -> Vec<Case> {
         case("v09-takes-effect", "An executor grants a key, which then writes.", 443, |forge| {
             let second = forge.new_key();
             let (key, roles) = (forge.public(second), Role::Executor.bit());
-            let grant = Body::Key(KeyChange::Grant { key, roles, name: "second" });
+            let grant = Body::Key(KeyChange::Grant { key, roles, name: "second", scope: Scope::default() });
             Group::new(vec![
                 Submission::new(vec![Draft::body(&grant).by(EXECUTOR)]),
                 Submission::new(vec![put(3).by(second)]),

@@ -9,7 +9,7 @@ use counterfoil_format::codec::encode;
 use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, LifecycleMove, Subject};
 use counterfoil_format::intent::{IntentId, KeyId, Kind, Micros, Mode, Tier};
 use counterfoil_format::key::SignatureBytes;
-use counterfoil_format::landing::Landing;
+use counterfoil_format::landing::{Landing, Reason};
 use counterfoil_format::ops::{Change, Guard, Op, encode_ops};
 use counterfoil_format::part::{PartTag, Salt, Slot};
 use counterfoil_format::value::Value;
@@ -111,10 +111,16 @@ pub struct Draft {
     pub authored_at: Option<Micros>,
     /// The content of each authored part by its tag; `ops` only when raw bytes are forged.
     pub contents: [Option<Vec<u8>>; 7],
+    /// The salt of each authored part by its tag; a random one when there is none.
+    pub salts: [Option<Salt>; 7],
     /// The operations, unless the content of `ops` is given raw.
     pub ops: Vec<OpDraft>,
     /// The rollback part.
     pub rollback: Rollback,
+    /// The reasons that the writer does not know of: it lands the row without them.
+    pub ignores: Vec<Reason>,
+    /// The judge who signs the verdict that the actors give.
+    pub judge: Option<Who>,
     /// The bits of parts that are written closed.
     pub closed: u8,
     /// Whether the values in `ops` and `rollback` are written closed.
@@ -139,7 +145,7 @@ impl Draft {
         let author = match kind {
             Kind::Genesis | Kind::Key | Kind::Policy | Kind::Erasure => OWNER,
             Kind::Decision | Kind::Evidence | Kind::Outcome => EXECUTOR,
-            Kind::KillSwitch | Kind::Rollback | Kind::Snapshot | Kind::Calibration => OPERATOR,
+            Kind::KillSwitch | Kind::Rollback | Kind::Snapshot | Kind::Calibration | Kind::Review => OPERATOR,
         };
         Draft {
             kind,
@@ -151,8 +157,11 @@ impl Draft {
             id: None,
             authored_at: None,
             contents: Default::default(),
+            salts: [None; 7],
             ops: Vec::new(),
             rollback: Rollback::Honest,
+            ignores: Vec::new(),
+            judge: None,
             closed: 0,
             close_values: false,
             edit_landing: None,
@@ -199,6 +208,17 @@ impl Draft {
     pub fn actors(self, planner: &str, judge: &str, score: u32, executor: &str) -> Self {
         let judge = Some(Judge { by: judge, score, attestation: None });
         self.content(PartTag::Actors, encode(&Actors { planner, judge, executor }).unwrap())
+    }
+
+    /// Lets this judge sign the verdict that the actors give.
+    pub fn signed_by(self, judge: Who) -> Self {
+        Draft { judge: Some(judge), ..self }
+    }
+
+    /// Lands it as a writer would that does not know of a reason.
+    pub fn ignoring(mut self, reason: Reason) -> Self {
+        self.ignores.push(reason);
+        self
     }
 
     /// Points to evidence.

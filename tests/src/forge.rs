@@ -10,27 +10,31 @@ use crate::output::{Ledger, Sink};
 use crate::piece::{Piece, inverse_content};
 use crate::rng::Rng;
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Role, SwitchAct};
+use counterfoil_format::body::{Body, KeyChange, Role, Scope, SwitchAct};
 use counterfoil_format::codec::encode;
-use counterfoil_format::content::Effect;
+use counterfoil_format::content::{Actors, Attestation, Effect, Evidence, Subject};
 use counterfoil_format::frame::SegmentHeader;
 use counterfoil_format::group::{GroupBuilder, Seal};
-use counterfoil_format::intent::{
-    INTENT_VERSION, IntentHead, IntentId, KeyId, Kind, Micros, Mode, intent_hash,
-};
+use counterfoil_format::intent::{INTENT_VERSION, IntentHead, IntentId, KeyId, Micros, intent_hash};
 use counterfoil_format::key::{PublicKey, SignatureBytes, key_id};
-use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, row_hash};
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::{SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::ops::decode_ops;
 use counterfoil_format::part::PartTag;
-use counterfoil_format::row::write_row;
+use counterfoil_format::row::{Row, write_row};
 use counterfoil_format::submission::{SignedSubmission, submission_message, submission_root};
+use counterfoil_format::verdict::{verdict_message, write_claim};
 use counterfoil_rules::apply::{Applied, apply};
+use counterfoil_rules::cited::PutAside;
+use counterfoil_rules::gates::{Measured, reversibility};
 use counterfoil_rules::governance::Governance;
-use counterfoil_rules::land::reversibility;
-use counterfoil_rules::state::MapState;
+use counterfoil_rules::land as rules;
+use counterfoil_rules::limits::Limits;
+use counterfoil_rules::state::{Leaf, MapState, State};
 use ed25519_dalek::{Signer, SigningKey};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 /// When row 0 lands: 2026-11-23 09:00 UTC.
 pub const EPOCH: Micros = 1_795_424_400_000_000;
@@ -43,6 +47,10 @@ pub struct Forge {
     pub rng: Rng,
     /// The state after the rows so far.
     pub state: MapState,
+    /// What limits have counted after the rows so far.
+    pub limits: Limits,
+    /// What the rows so far have measured.
+    pub readings: BTreeMap<u64, Measured>,
     /// What governs after the rows so far; `None` before row 0.
     pub governance: Option<Governance>,
     /// The number of the next row.
@@ -74,7 +82,12 @@ impl Forge {
         forge.submit(vec![genesis]);
         let grant = |forge: &Forge, who, role: Role| {
             let key = forge.public(who);
-            Draft::body(&Body::Key(KeyChange::Grant { key, roles: role.bit(), name: role.name() }))
+            Draft::body(&Body::Key(KeyChange::Grant {
+                key,
+                roles: role.bit(),
+                name: role.name(),
+                scope: Scope::default(),
+            }))
         };
         let grants = [grant(&forge, EXECUTOR, Role::Executor), grant(&forge, OPERATOR, Role::Operator)];
         let hand_over = forge.switch(SwitchAct::HandOver, false).by(OWNER);
@@ -87,6 +100,8 @@ impl Forge {
         let mut forge = Forge {
             rng: Rng::new(seed),
             state: MapState::default(),
+            limits: Limits::default(),
+            readings: BTreeMap::new(),
             governance: None,
             next_seq: 0,
             head: Hash::ZERO,
@@ -229,6 +244,7 @@ impl Forge {
             authored_at: draft.authored_at.unwrap_or(landed_at - TICK / 2),
             parts: pieces.iter().fold(0, |bits, piece| bits | piece.tag.bit()),
         };
+        self.attest(&draft, &head, &mut pieces);
         let mut head_bytes = encode(&head).unwrap();
         draft.edit_head_bytes.take().into_iter().for_each(|edit| edit(&mut head_bytes));
         let commitments: Vec<Hash> = pieces.iter().map(|piece| piece.commitment).collect();
@@ -278,7 +294,30 @@ impl Forge {
             draft.contents[PartTag::Ops as usize] = Some(ops_content(&draft.ops));
         }
         let given = PartTag::AUTHORED.into_iter().zip(&mut draft.contents);
-        given.filter_map(|(tag, content)| Some(Piece::new(tag, self.rng.bytes(), content.take()?))).collect()
+        let salts = draft.salts;
+        given
+            .filter_map(|(tag, content)| {
+                let salt = self.rng.bytes();
+                Some(Piece::new(tag, salts[tag as usize].unwrap_or(salt), content.take()?))
+            })
+            .collect()
+    }
+
+    /// Puts the judge's signature into the actors, when one is asked for.
+    fn attest(&self, draft: &Draft, head: &IntentHead<'_>, pieces: &mut [Piece]) {
+        let Some(who) = draft.judge else { return };
+        let commitments: Vec<Hash> = pieces.iter().map(|piece| piece.commitment).collect();
+        let piece = pieces.iter_mut().find(|piece| piece.tag == PartTag::Actors).expect("a judge is named");
+        let content = {
+            let mut actors = Actors::decode(&piece.content).unwrap();
+            let judge = actors.judge.as_mut().expect("a judge is named");
+            let mut claim = Vec::new();
+            write_claim(head, judge.score, &commitments, &mut claim);
+            let signature = self.sign(who, &verdict_message(&self.ledger_id, &claim));
+            judge.attestation = Some(Attestation { key: self.key_id(who), signature });
+            encode(&actors).unwrap()
+        };
+        *piece = Piece::new(PartTag::Actors, piece.salt, content);
     }
 
     /// Decides what becomes of a row as an honest ledger would, and moves state and governance on.
@@ -290,21 +329,24 @@ impl Forge {
     ) -> (Landing, Option<Vec<u8>>) {
         let content =
             |tag| pieces.iter().find(|piece| piece.tag == tag).map(|piece| piece.content.as_slice());
-        let ops = content(PartTag::Ops).and_then(|bytes| decode_ops(bytes).ok()).unwrap_or_default();
-        let effects = content(PartTag::Effects).and_then(|bytes| Effect::decode_all(bytes).ok());
-        let (policy_row, kill_switch_row) = self
-            .governance
-            .as_ref()
-            .map_or((0, 0), |governance| (governance.policy_row, governance.switch_row));
+        let proposal = self.proposal(draft, &content);
+        let place = rules::Landing { seq: self.next_seq, landed_at: self.clock };
+        let in_force = self.governance.as_ref().map(|governance| governance.in_force.clone());
+        let (policy_row, kill_switch_row) =
+            in_force.map_or((0, 0), |in_force| (in_force.policy_row, in_force.switch_row));
 
-        let mut reasons = self.gates(draft);
-        let Ok(applied) = apply(&self.state, &ops, true);
-        let applied = applied.map_err(|reason| reasons.push(reason)).ok();
-        let outcome = match draft.mode {
-            _ if !reasons.is_empty() => Outcome::Review,
-            Mode::DryRun => Outcome::DryRun,
-            Mode::Live => Outcome::Applied,
-        };
+        let put_aside = self.put_aside(&proposal);
+        let world = Surroundings { state: &self.state, readings: &self.readings };
+        let verdict = self.governance.as_ref().map(|governance| {
+            let limits = &mut self.limits;
+            let Ok(verdict) = rules::land(&world, governance, limits, &proposal, place, put_aside.as_ref());
+            verdict
+        });
+        let mut reasons = verdict.map(|verdict| verdict.reasons).unwrap_or_default();
+        reasons.retain(|reason| !draft.ignores.contains(reason));
+        let Ok(applied) = apply(&self.state, &proposal.ops, true);
+        let outcome = rules::outcome(draft.mode, &reasons);
+        let applied = applied.ok();
         let applied = applied.filter(|applied| outcome != Outcome::Review && !applied.steps.is_empty());
         let rollback = match &draft.rollback {
             Rollback::Honest => applied.as_ref().map(inverse_content),
@@ -317,7 +359,7 @@ impl Forge {
             landed_at: self.clock,
             outcome,
             reasons,
-            reversibility: reversibility(&effects.unwrap_or_default()),
+            reversibility: reversibility(&proposal.effects, self.clock),
             policy_row,
             kill_switch_row,
             index,
@@ -325,32 +367,93 @@ impl Forge {
             rollback: None,
         };
         if outcome == Outcome::Applied {
+            if rules::is_gated(&proposal) {
+                let Ok(()) = self.limits.count(&draft.action, self.clock, &proposal, &mut Vec::new());
+            }
             for (key, leaf) in applied.into_iter().flat_map(Applied::into_changes) {
                 self.state.set(&key, leaf);
             }
-            let body = content(PartTag::Body).and_then(|bytes| Body::decode(draft.kind, bytes).ok());
-            body.into_iter().for_each(|body| self.govern(&body));
+            if let Some(Body::Evidence(reading)) = &proposal.body {
+                let (metric, entity) = (reading.metric.to_owned(), proposal.entity.map(str::to_owned));
+                self.readings.insert(self.next_seq, Measured { metric, entity, value: reading.value });
+            }
+            proposal.body.iter().for_each(|body| self.govern(body));
         }
         (landing, rollback)
     }
 
-    fn gates(&self, draft: &Draft) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        let Some(governance) = &self.governance else { return reasons };
-        if draft.kind == Kind::Decision && draft.mode == Mode::Live {
-            let allowed = governance.policy.allows_live(&draft.action);
-            reasons.extend((!allowed).then_some(Reason::LiveNotAllowed));
-            reasons.extend(governance.switch.engaged.then_some(Reason::KillSwitch));
+    /// The intent as the rules look at it; what cannot be read is left out.
+    fn proposal<'p>(
+        &self,
+        draft: &'p Draft,
+        content: &impl Fn(PartTag) -> Option<&'p [u8]>,
+    ) -> rules::Proposal<'p> {
+        let head = IntentHead {
+            version: INTENT_VERSION,
+            id: IntentId([0; 16]),
+            kind: draft.kind,
+            author: draft.author_id.unwrap_or_else(|| self.key_id(draft.author)),
+            action: &draft.action,
+            tier: draft.tier,
+            mode: draft.mode,
+            authored_at: 0,
+            parts: 0,
+        };
+        let subject = content(PartTag::Subject).and_then(|bytes| Subject::decode(bytes).ok());
+        rules::Proposal {
+            head,
+            entity: subject.map(|subject| subject.entity),
+            actors: content(PartTag::Actors).and_then(|bytes| Actors::decode(bytes).ok()),
+            evidence: content(PartTag::Evidence)
+                .and_then(|bytes| Evidence::decode_all(bytes).ok())
+                .unwrap_or_default(),
+            ops: content(PartTag::Ops).and_then(|bytes| decode_ops(bytes).ok()).unwrap_or_default(),
+            effects: content(PartTag::Effects)
+                .and_then(|bytes| Effect::decode_all(bytes).ok())
+                .unwrap_or_default(),
+            body: content(PartTag::Body).and_then(|bytes| Body::decode(draft.kind, bytes).ok()),
         }
-        reasons
+    }
+
+    /// What an approval approves.
+    fn put_aside(&self, proposal: &rules::Proposal<'_>) -> Option<PutAside> {
+        let Some(Body::Review(review)) = &proposal.body else { return None };
+        let record = self.sink.record(review.row);
+        let row = Row::parse(&record).ok()?;
+        Some(PutAside { reasons: row.landing.reasons, author: row.head.author })
     }
 
     /// A body that an honest ledger would refuse changes nothing.
     fn govern(&mut self, body: &Body<'_>) {
         match (&mut self.governance, body) {
-            (None, Body::Genesis(genesis)) => self.governance = Governance::from_genesis(genesis).ok(),
-            (Some(governance), body) => drop(governance.take_in(body, self.next_seq)),
+            (None, Body::Genesis(genesis)) => {
+                self.governance = Governance::from_genesis(genesis, self.clock).ok();
+            }
+            (Some(governance), body) => drop(governance.take_in(body, self.next_seq, self.clock)),
             _ => {}
         }
+        if let (Some(governance), Body::Genesis(_) | Body::Policy(_)) = (&self.governance, body) {
+            self.limits.follow(&governance.in_force.policy.limits);
+        }
+    }
+}
+
+/// What a row is decided on.
+struct Surroundings<'f> {
+    state: &'f MapState,
+    readings: &'f BTreeMap<u64, Measured>,
+}
+
+impl State for Surroundings<'_> {
+    type Error = Infallible;
+
+    fn leaf(&self, key: &str) -> Result<Option<Leaf>, Infallible> {
+        self.state.leaf(key)
+    }
+}
+
+impl rules::World for Surroundings<'_> {
+    fn reading(&self, row: u64) -> Result<Option<Measured>, Infallible> {
+        Ok(self.readings.get(&row).cloned())
     }
 }

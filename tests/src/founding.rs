@@ -3,11 +3,12 @@
 use crate::draft::{Draft, LEDGER, OPERATOR, OWNER};
 use crate::forge::Forge;
 use counterfoil_format::body::{
-    Body, FORMAT_VERSION, Genesis, KillSwitch, POLICY_VERSION, PolicyBody, RollbackOf, SwitchAct,
+    Body, Drill, FORMAT_VERSION, Genesis, KillSwitch, ReviewOf, ReviewVerdict, RollbackOf, SwitchAct,
 };
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{Guard, decode_ops, encode_ops};
-use counterfoil_format::part::PartTag;
+use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::policy::{ActionRule, PolicyBody};
 use counterfoil_format::row::Row;
 
 /// What a forged ledger says of itself in row 0.
@@ -19,12 +20,24 @@ pub struct Founding {
     pub live: Vec<&'static str>,
     /// A segment is closed when it has reached this many bytes.
     pub segment_bytes: u64,
+    /// Another policy than one that only says which actions may be live.
+    pub policy: Option<PolicyBody<'static>>,
+}
+
+/// A policy that only says which actions may be live.
+pub fn allowing<'a>(live: &[&'a str], segment_bytes: u64) -> PolicyBody<'a> {
+    let mut actions: Vec<ActionRule<'a>> = live.iter().map(|pattern| ActionRule::open(pattern)).collect();
+    if !live.contains(&"*") {
+        actions.push(ActionRule { live: false, ..ActionRule::open("*") });
+    }
+    actions.sort_by_key(|rule| rule.pattern);
+    PolicyBody { actions, ..PolicyBody::open(segment_bytes) }
 }
 
 impl Default for Founding {
     fn default() -> Self {
         let live = vec!["ad.*", "price.*", "stage.*", "stock.*"];
-        Founding { origin: "example.com/shop", live, segment_bytes: 64 << 20 }
+        Founding { origin: "example.com/shop", live, segment_bytes: 64 << 20, policy: None }
     }
 }
 
@@ -36,10 +49,9 @@ impl Forge {
             origin: self.founding.origin,
             owner: self.public(OWNER),
             ledger: self.public(LEDGER),
-            policy: PolicyBody {
-                version: POLICY_VERSION,
-                live: self.founding.live.clone(),
-                segment_bytes: self.founding.segment_bytes,
+            policy: match &self.founding.policy {
+                Some(policy) => policy.clone(),
+                None => allowing(&self.founding.live, self.founding.segment_bytes),
             },
         }))
     }
@@ -47,7 +59,34 @@ impl Forge {
     /// A draft of a kill-switch row that leaves the switch in the operator's hands.
     pub fn switch(&self, act: SwitchAct, engaged: bool) -> Draft {
         let holder = self.key_id(OPERATOR);
-        Draft::body(&Body::KillSwitch(KillSwitch { act, engaged, holder, reason: "" }))
+        Draft::body(&Body::KillSwitch(KillSwitch { act, engaged, holder, reason: "", drill: None }))
+    }
+
+    /// A draft of the row that ends a drill.
+    pub fn drill_end(&self, began: u64, probe: u64) -> Draft {
+        let (act, engaged, holder) = (SwitchAct::Drill, false, self.key_id(OPERATOR));
+        let drill = Some(Drill { began, probe });
+        Draft::body(&Body::KillSwitch(KillSwitch { act, engaged, holder, reason: "", drill }))
+    }
+
+    /// A draft of the row that approves or rejects another. Only for ledgers kept in memory.
+    pub fn review(&self, target: u64, verdict: ReviewVerdict) -> Draft {
+        let record = self.sink.record(target);
+        let row = Row::parse(&record).unwrap();
+        let body = ReviewOf { row: target, row_hash: row.row_hash, verdict, reason: "" };
+        let mut draft = Draft::body(&Body::Review(body));
+        if verdict == ReviewVerdict::Approve {
+            draft.action = row.head.action.to_owned();
+            (draft.tier, draft.mode) = (row.head.tier, row.head.mode);
+            for tag in [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Ops, PartTag::Effects]
+            {
+                if let Some(Slot::Open { salt, bytes }) = row.part(tag) {
+                    draft.contents[tag as usize] = Some(bytes.to_vec());
+                    draft.salts[tag as usize] = Some(salt);
+                }
+            }
+        }
+        draft
     }
 
     /// A draft of the rollback of a row: its stored rollback as ops. Only for ledgers kept in memory.

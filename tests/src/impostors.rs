@@ -9,7 +9,7 @@ use crate::forge::Forge;
 use crate::founding::Founding;
 use crate::output::{Ledger, Sink, groups};
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, Genesis, KeyChange, Role, SwitchAct};
+use counterfoil_format::body::{Body, Genesis, KeyChange, Role, Scope, SwitchAct};
 use counterfoil_format::frame::SEGMENT_HEADER_BYTES;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::key::SignatureBytes;
@@ -36,8 +36,12 @@ fn authors() -> Vec<Case> {
             let key = forge.key_id(EXECUTOR);
             let revoke = KeyChange::Revoke { key, compromised_since: None, reason: "lost" };
             let second = forge.new_key();
-            let rotate =
-                KeyChange::Grant { key: forge.public(second), roles: Role::Executor.bit(), name: "second" };
+            let rotate = KeyChange::Grant {
+                key: forge.public(second),
+                roles: Role::Executor.bit(),
+                name: "second",
+                scope: Scope::default(),
+            };
             let changes = [Body::Key(rotate), Body::Key(revoke)].map(|body| Draft::body(&body));
             Group::new(vec![Submission::new(changes.into()), Submission::new(vec![put(3)])])
         }),
@@ -48,7 +52,7 @@ fn authors() -> Vec<Case> {
             Group::new(vec![Submission { ledger_id: Some(Hash([5; 32])), ..Submission::new(vec![put(3)]) }])
         }),
         case("v09-two-authors", "One submission has rows of two authors.", 255, |forge| {
-            let drill = forge.switch(SwitchAct::Drill, false);
+            let drill = forge.switch(SwitchAct::HandOver, false);
             Group::new(vec![Submission::new(vec![put(3), drill])])
         }),
         case("v09-zero-signature", "The signature is 64 zero bytes.", 256, |_| {
@@ -62,7 +66,12 @@ fn authors() -> Vec<Case> {
         }),
         case("v09-self-granted", "A key row is written by the executor.", 258, |forge| {
             let second = forge.new_key();
-            let grant = KeyChange::Grant { key: forge.public(second), roles: Role::Owner.bit(), name: "me" };
+            let grant = KeyChange::Grant {
+                key: forge.public(second),
+                roles: Role::Owner.bit(),
+                name: "me",
+                scope: Scope::default(),
+            };
             Group::new(vec![Submission::new(vec![Draft::body(&Body::Key(grant)).by(EXECUTOR)])])
         }),
     ]

@@ -8,7 +8,7 @@ use counterfoil_rules::apply::Applied;
 /// A part on its way into a row.
 pub(crate) struct Piece {
     pub(crate) tag: PartTag,
-    salt: Salt,
+    pub(crate) salt: Salt,
     pub(crate) content: Vec<u8>,
     pub(crate) commitment: Hash,
 }

@@ -1,9 +1,10 @@
 //! Ledgers written by the ledger: a shop that sets prices.
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, POLICY_VERSION, PolicyBody, Role};
+use counterfoil_format::body::{Body, KeyChange, Role, Scope};
 use counterfoil_format::content::{Actors, Context, Evidence, Judge, Subject};
 use counterfoil_format::intent::{IntentId, Micros, Tier};
+use counterfoil_format::policy::PolicyBody;
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_ledger::{
     CreateError, Draft, DraftOp, Ledger, Log, OpenError, Platform, ReadError, Receipt, SecretKey, Signer,
@@ -57,7 +58,7 @@ impl Shop {
     /// The same in given surroundings.
     pub fn begin_on(platform: &Platform, dir: &Path, segment_bytes: u64) -> Result<Self, CreateError> {
         let keys = Keys::default();
-        let policy = PolicyBody { version: POLICY_VERSION, live: vec!["*"], segment_bytes };
+        let policy = PolicyBody::open(segment_bytes);
         let (owner, seal_key) = (&keys.owner, keys.ledger.clone());
         let ledger = Ledger::create_on(platform, dir, "example.com/shop", policy, owner, seal_key)?;
         let shop = Shop { ledger, keys };
@@ -85,7 +86,12 @@ impl Shop {
         let size = self.ledger.log().head().size;
         for (number, role, name, key) in grants.into_iter().filter(|(number, ..)| u64::from(*number) >= size)
         {
-            let grant = KeyChange::Grant { key: *key.public().as_bytes(), roles: role.bit(), name };
+            let grant = KeyChange::Grant {
+                key: *key.public().as_bytes(),
+                roles: role.bit(),
+                name,
+                scope: Scope::default(),
+            };
             let draft = Draft::with_body(IntentId([number; 16]), Body::Key(grant), now());
             self.land(&self.keys.owner, &[draft])?;
         }
@@ -115,8 +121,12 @@ impl Shop {
     /// Lands a row that needs the owner's key alone.
     pub fn grant_another(&self) -> Result<Vec<Receipt>, SubmitError> {
         let key = SecretKey::from_seed(&[5; 32]).unwrap();
-        let grant =
-            KeyChange::Grant { key: *key.public().as_bytes(), roles: Role::Auditor.bit(), name: "auditor-1" };
+        let grant = KeyChange::Grant {
+            key: *key.public().as_bytes(),
+            roles: Role::Auditor.bit(),
+            name: "auditor-1",
+            scope: Scope::default(),
+        };
         self.land(&self.keys.owner, &[Draft::with_body(IntentId([5; 16]), Body::Key(grant), now())])
     }
 

@@ -8,19 +8,23 @@
 //! that had ended before. Nothing is passed, and nothing fails for lack of the keys that the row may have brought.
 
 use crate::check::CheckId;
-use crate::facts::{Part, RowFacts};
+use crate::facts::{Judge, Part, RowFacts, text};
 use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
 use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
+use counterfoil_format::content;
 use counterfoil_format::group::{GroupHeader, Seal};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, KeyId, Kind, Mode, Tier};
 use counterfoil_format::key::PublicKey;
 use counterfoil_format::landing::Outcome;
+use counterfoil_format::ops::decode_skeleton;
 use counterfoil_format::submission::SignedSubmission;
-use counterfoil_rules::governance::{Governance, GovernanceError};
+use counterfoil_format::verdict::verdict_message;
+use counterfoil_rules::governance::{Governance, GovernanceError, InForce};
 use counterfoil_rules::keyring::{Enrolled, KeyError};
+use std::sync::Arc;
 
 const NO_GENESIS: &str = "the keys are not known: row 0, which names the first ones, is not here";
 const BAD_GENESIS: &str = "the keys are not known: row 0, which names the first ones, cannot be read";
@@ -28,6 +32,9 @@ const DOUBT: &str =
     "the ledger's key may have changed in the rows that are missing or cannot be read before it";
 const NOT_ALONE: &str = "the genesis is not live, applied and alone in its submission";
 const CLOSED_CHANGE: &str = "its body is closed, so it is not known whether what it changes goes through";
+const LOST_RULES: &str =
+    "what is in force may have changed in rows that are missing or cannot be read before it";
+const CLOSED_OPS: &str = "its operations are withheld, so it is not known whether its key's scope has them";
 const LOST_KEY: &str = "its key may have been enrolled by rows that are missing or cannot be read";
 
 /// The keys as they stand at a row, and the submission being taken in.
@@ -44,7 +51,10 @@ pub(crate) struct Authority {
     lost: bool,
     /// The first applied key row whose body is closed, and what that means.
     closed: Option<(u64, String)>,
-    rollbacks: bool,
+    /// Whether the checks of meaning are asked for.
+    meaning: bool,
+    /// Why it is not known what is in force.
+    blind: Option<Arc<str>>,
     signer: Signer,
     /// The last author and kind that were let through; holds until keys change.
     cleared: Option<(KeyId, Kind)>,
@@ -60,9 +70,9 @@ struct Signer {
 }
 
 impl Authority {
-    /// Before the first row. `ledger_id` is what the segments say; `rollbacks` asks for the part of V17 that is about
-    /// which rows are taken back already.
-    pub fn new(ledger_id: Option<Hash>, rollbacks: bool) -> Self {
+    /// Before the first row. `ledger_id` is what the segments say; `meaning` asks for the parts of V14, V17 and V18 that
+    /// are about which rows are taken back or reviewed already, and which drill is under way.
+    pub fn new(ledger_id: Option<Hash>, meaning: bool) -> Self {
         Authority {
             governance: None,
             origin: None,
@@ -71,7 +81,8 @@ impl Authority {
             unknown: NO_GENESIS,
             lost: false,
             closed: None,
-            rollbacks,
+            meaning,
+            blind: None,
             signer: Signer::default(),
             cleared: None,
         }
@@ -144,20 +155,36 @@ impl Authority {
         self.signer = Signer { first, ..Signer::default() };
     }
 
-    /// The next row of the submission.
-    pub fn row(&mut self, row: &RowFacts, file: u32, arena: &[u8], tally: &mut Tally) {
+    /// The next row of the submission. Puts into it what is in force there; yields the judge's signature that is left to
+    /// check.
+    pub fn row(&mut self, row: &mut RowFacts, file: u32, arena: &[u8], tally: &mut Tally) -> Option<Job> {
         let place = Place { seq: row.seq, file, offset: row.offset };
+        row.in_force = Some(self.in_force());
         let founding = row.seq == 0 && self.genesis.is_none();
         if founding {
             self.found(row, arena, place, tally);
         } else if row.kind == Kind::Genesis {
             tally.fault(CheckId::V09, place, Some(row.seq), GovernanceError::Genesis.to_string());
         }
-        self.admit(row, place, tally);
+        self.admit(row, arena, place, tally);
+        let verdict = self.verdict(row, arena, place, tally);
         match row.body {
             _ if founding || row.kind == Kind::Genesis => {}
             Part::Closed => self.take_in_closed(row, tally),
             _ => self.take_in(row, arena, place, tally),
+        }
+        verdict
+    }
+
+    /// By what the next row is judged, or why that is not known.
+    fn in_force(&mut self) -> Result<Arc<InForce>, Arc<str>> {
+        if let Some(why) = &self.blind {
+            return Err(why.clone());
+        }
+        match &self.governance {
+            Some(governance) if !self.lost => Ok(governance.in_force.clone()),
+            Some(_) => Err(self.blind.insert(LOST_RULES.into()).clone()),
+            None => Err(self.unknown.into()),
         }
     }
 
@@ -173,7 +200,7 @@ impl Authority {
         if row.kind != Kind::Genesis {
             return fault(GovernanceError::Genesis.to_string());
         }
-        if row.mode != Mode::Live || row.outcome != Outcome::Applied || row.count != 1 {
+        if row.mode != Mode::Live || row.stamp.outcome != Outcome::Applied || row.stamp.count != 1 {
             fault(NOT_ALONE.to_owned());
         }
         let Some(Ok(Body::Genesis(genesis))) =
@@ -182,14 +209,14 @@ impl Authority {
             return;
         };
         self.origin = Some(genesis.origin.to_owned());
-        match Governance::from_genesis(&genesis) {
+        match Governance::from_genesis(&genesis, row.stamp.landed_at) {
             Ok(governance) => self.governance = Some(governance),
             Err(error) => fault(error.to_string()),
         }
     }
 
     /// V09 of one row: the same author as the rest of the submission, who may write it now.
-    fn admit(&mut self, row: &RowFacts, place: Place, tally: &mut Tally) {
+    fn admit(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
         let Some(governance) = &self.governance else { return };
         let signer = &mut self.signer;
         match signer.id {
@@ -207,9 +234,24 @@ impl Authority {
         if self.cleared == Some((row.author, row.kind)) {
             return;
         }
-        match governance.keys.authorise(&asked(row)) {
+        let policy = &governance.in_force.policy;
+        let admitted = governance.keys.authorise(&asked(row, arena), policy).and_then(|author| {
+            author.scope.check(&asked(row, arena), row.stamp.landed_at)?;
+            let ops = row.ops.bytes(arena).map(decode_skeleton).and_then(Result::ok).unwrap_or_default();
+            author.scope.check_ops(row.author, &ops)?;
+            Ok(author)
+        });
+        match admitted {
+            Ok(author) if !author.scope.is_everything() => {
+                if !author.scope.prefixes.is_empty() && matches!(row.ops, Part::Closed) {
+                    tally.skip(CheckId::V09, row.seq, CLOSED_OPS);
+                }
+            }
             Ok(_) => self.cleared = Some((row.author, row.kind)),
             Err(KeyError::Unknown(_)) if self.lost || self.closed.is_some() => {}
+            Err(KeyError::WrongRole { .. }) if self.blind.is_some() => {
+                tally.skip(CheckId::V09, row.seq, LOST_RULES)
+            }
             Err(_) if signer.refused => {}
             Err(error) => {
                 signer.refused = true;
@@ -218,18 +260,54 @@ impl Authority {
         }
     }
 
+    /// V09 of a judge's signature: by a judge's key in force, enrolled for who is named. Whether it holds is left to check.
+    fn verdict(&self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) -> Option<Job> {
+        let (Judge::Named { verdict: Some(verdict), .. }, Kind::Decision) = (&row.judge, row.kind) else {
+            return None;
+        };
+        let (Some(governance), Some(ledger_id)) = (&self.governance, self.ledger_id) else { return None };
+        let attestation = verdict.attestation;
+        let by = text(arena, &verdict.by);
+        let judge = content::Judge { by, score: verdict.score, attestation: Some(attestation) };
+        match governance.keys.judge(&judge, row.stamp.landed_at) {
+            Ok(Some(key)) => {
+                let message =
+                    verdict_message(&ledger_id, arena.get(verdict.claim.clone()).unwrap_or_default());
+                let what = Signed::Verdict { message, attestation };
+                return Some(Job { key: key.clone(), place, last: row.seq, what, counted: false });
+            }
+            Ok(None) => {}
+            Err(_) if governance.keys.get(&attestation.key).is_none() && self.doubt().is_some() => {
+                tally.skip(CheckId::V09, row.seq, LOST_KEY);
+            }
+            Err(error) => tally.fault(CheckId::V09, place, Some(row.seq), error.to_string()),
+        }
+        None
+    }
+
     /// A row whose body is closed: what it changes is not known, nor whether that goes through.
     fn take_in_closed(&mut self, row: &RowFacts, tally: &mut Tally) {
         let seq = row.seq;
+        let applied = row.stamp.outcome == Outcome::Applied;
+        if applied && matches!(row.kind, Kind::Policy | Kind::KillSwitch | Kind::Calibration) {
+            let why = || {
+                format!(
+                    "the body of {} row {seq} is closed: what is in force is not known from there on",
+                    row.kind
+                )
+            };
+            self.blind.get_or_insert_with(|| why().into());
+            self.cleared = None;
+        }
         match row.kind {
-            Kind::Key if row.outcome == Outcome::Applied => {
+            Kind::Key if applied => {
                 let why =
                     || format!("the body of key row {seq} is closed: the keys are not known from there on");
                 self.cleared = None;
                 self.closed.get_or_insert_with(|| (seq, why()));
             }
             Kind::Key | Kind::KillSwitch => tally.skip(CheckId::V09, seq, CLOSED_CHANGE),
-            Kind::Rollback if self.governance.is_none() && self.rollbacks => {
+            Kind::Rollback if self.governance.is_none() && self.meaning => {
                 tally.skip(CheckId::V17, seq, self.unknown);
             }
             _ => {}
@@ -237,17 +315,17 @@ impl Authority {
     }
 
     fn take_in(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
-        if self.governance.is_none() && self.rollbacks && row.kind == Kind::Rollback {
+        if self.governance.is_none() && self.meaning && row.kind == Kind::Rollback {
             tally.skip(CheckId::V17, row.seq, self.unknown);
         }
         let Some(bytes) = row.body.bytes(arena) else { return };
         let (Some(governance), Ok(body)) = (&mut self.governance, Body::decode(row.kind, bytes)) else {
             return;
         };
-        let result = match row.outcome {
+        let result = match row.stamp.outcome {
             Outcome::Applied => {
                 self.cleared = None;
-                governance.take_in(&body, row.seq)
+                governance.take_in(&body, row.seq, row.stamp.landed_at)
             }
             Outcome::Review if row.kind == Kind::Rollback => Ok(()),
             _ => governance.check(&body, row.seq),
@@ -262,8 +340,11 @@ impl Authority {
         }
         let (check, asked) = match error {
             GovernanceError::AlreadyUndone { .. } | GovernanceError::NotBefore(_) => {
-                (CheckId::V17, self.rollbacks)
+                (CheckId::V17, self.meaning)
             }
+            GovernanceError::Reviewed { .. } => (CheckId::V14, self.meaning),
+            GovernanceError::CitedLater(_) if row.kind == Kind::Review => (CheckId::V14, self.meaning),
+            GovernanceError::NoDrill(_) | GovernanceError::CitedLater(_) => (CheckId::V18, self.meaning),
             _ => (CheckId::V09, true),
         };
         if asked {
@@ -329,13 +410,13 @@ impl Authority {
 }
 
 /// A head that asks for no more than the right to write such a row.
-fn asked(row: &RowFacts) -> IntentHead<'static> {
+fn asked<'a>(row: &RowFacts, arena: &'a [u8]) -> IntentHead<'a> {
     IntentHead {
         version: INTENT_VERSION,
         id: row.id,
         kind: row.kind,
         author: row.author,
-        action: "",
+        action: row.action(arena),
         tier: Tier::Unstated,
         mode: Mode::Live,
         authored_at: 0,

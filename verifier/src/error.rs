@@ -1,5 +1,6 @@
 //! Why nothing could be verified. A damaged ledger is not an error: it is a verdict.
 
+use counterfoil_format::frame::who_reads;
 use std::io;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub enum VerifyError {
     #[error("{}: this is no file; a ledger has a file of that name, so move away what stands there", .0.display())]
     NotFile(PathBuf),
     /// A segment of a version that this build does not know.
-    #[error("{path}: segment version {version} is not known here; verify it with a newer counterfoil-verify", path = .path.display())]
+    #[error("{path}: segment version {version} is not known here; {hint}", path = .path.display(), hint = who_reads(*version))]
     NewerVersion {
         /// The segment.
         path: PathBuf,

@@ -5,11 +5,16 @@
 
 use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::intent::{IntentId, KeyId, Kind, Mode};
-use counterfoil_format::landing::Outcome;
+use counterfoil_format::content::{Actors, Attestation, Effect, Subject};
+use counterfoil_format::intent::{IntentId, KeyId, Kind, Micros, Mode, Tier};
+use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::Row;
+use counterfoil_format::verdict::write_claim;
+use counterfoil_rules::gates::reversibility;
+use counterfoil_rules::governance::InForce;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A part of a row.
 #[derive(Debug, Clone, Default)]
@@ -33,17 +38,68 @@ pub(crate) struct RowFacts {
     pub id: IntentId,
     pub author: KeyId,
     pub kind: Kind,
+    pub tier: Tier,
     pub mode: Mode,
-    pub outcome: Outcome,
-    /// How many rows its submission has, as it says.
-    pub count: u32,
     pub intent: Hash,
+    /// What the ledger has stamped.
+    pub stamp: Stamp,
+    /// The action, in the arena.
+    pub action: Range<usize>,
     /// The skeleton of the operations.
     pub ops: Part,
     /// The skeleton of the rollback.
     pub rollback: Part,
-    /// The body, of the kinds that govern what follows.
+    /// The body, of the kinds that later rows are judged by.
     pub body: Part,
+    /// The entity that it is about.
+    pub entity: Part,
+    /// What its actors say of a judge.
+    pub judge: Judge,
+    /// How reversible its effects are; `None` when they are closed.
+    pub reversibility: Option<Reversibility>,
+    /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
+    pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
+}
+
+/// What the ledger has stamped on a row.
+#[derive(Debug, Clone)]
+pub(crate) struct Stamp {
+    pub landed_at: Micros,
+    pub outcome: Outcome,
+    pub reasons: Vec<Reason>,
+    pub reversibility: Reversibility,
+    pub policy_row: u64,
+    pub kill_switch_row: u64,
+    /// How many rows its submission has.
+    pub count: u32,
+}
+
+/// What a row says of a judge.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Judge {
+    /// It names none.
+    #[default]
+    Absent,
+    /// Its actors are withheld or erased.
+    Closed,
+    /// It names one.
+    Named {
+        score: u32,
+        /// Whether the planner has the same name.
+        is_planner: bool,
+        verdict: Option<Box<Verdict>>,
+    },
+}
+
+/// A verdict that a judge has signed.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    pub attestation: Attestation,
+    /// The judge's name, in the arena.
+    pub by: Range<usize>,
+    /// What is claimed, in the arena; empty until it is known.
+    pub claim: Range<usize>,
+    pub score: u32,
 }
 
 /// A row on the way through the checks that go in row order.
@@ -93,22 +149,28 @@ impl Part {
 }
 
 impl RowFacts {
-    /// The facts of a row but for its skeletons.
+    /// The facts of a row but for its skeletons and what its judge claims. What of it is open has been checked.
     pub fn of(
         row: &Row<'_>,
+        said: &Said<'_>,
         seq: u64,
         offset: u64,
         intent: Hash,
         arena: &mut Vec<u8>,
     ) -> Result<Self, CodecError> {
-        let governs = matches!(
-            row.head.kind,
-            Kind::Genesis | Kind::Key | Kind::Policy | Kind::KillSwitch | Kind::Rollback
-        );
-        let body = row.part(PartTag::Body).filter(|_| governs);
-        let copy = |bytes: &[u8], arena: &mut Vec<u8>| {
-            arena.extend_from_slice(bytes);
-            Ok(())
+        let judged_by =
+            !matches!(row.head.kind, Kind::Decision | Kind::Outcome | Kind::Snapshot | Kind::Erasure);
+        let body = row.part(PartTag::Body).filter(|_| judged_by);
+        let landing = &row.landing;
+        let (closed, open) = (row.part(PartTag::Effects), said.effects.as_deref());
+        let reversibility = match (closed, open) {
+            (Some(Slot::Closed(_)), _) => None,
+            (_, effects) => Some(reversibility(effects.unwrap_or_default(), landing.landed_at)),
+        };
+        let entity = match (row.part(PartTag::Subject), &said.subject) {
+            (Some(Slot::Closed(_)), _) => Part::Closed,
+            (_, Some(subject)) => Part::Open(store(subject.entity.as_bytes(), arena)),
+            _ => Part::Absent,
         };
         Ok(RowFacts {
             seq,
@@ -116,13 +178,93 @@ impl RowFacts {
             id: row.head.id,
             author: row.head.author,
             kind: row.head.kind,
+            tier: row.head.tier,
             mode: row.head.mode,
-            outcome: row.landing.outcome,
-            count: row.landing.count,
             intent,
+            stamp: Stamp {
+                landed_at: landing.landed_at,
+                outcome: landing.outcome,
+                reasons: landing.reasons.clone(),
+                reversibility: landing.reversibility,
+                policy_row: landing.policy_row,
+                kill_switch_row: landing.kill_switch_row,
+                count: landing.count,
+            },
+            action: store(row.head.action.as_bytes(), arena),
             ops: Part::Absent,
             rollback: Part::Absent,
-            body: Part::store(body, arena, copy)?,
+            body: Part::store(body, arena, |bytes, arena| {
+                arena.extend_from_slice(bytes);
+                Ok(())
+            })?,
+            entity,
+            judge: Judge::of(row, said.actors.as_ref(), arena),
+            reversibility,
+            in_force: None,
         })
     }
+
+    /// Keeps what the judge claims of the intent with these commitments, when there is a signature to check.
+    pub fn claim(&mut self, row: &Row<'_>, commitments: &[Hash], arena: &mut Vec<u8>) {
+        if let Judge::Named { verdict: Some(verdict), .. } = &mut self.judge {
+            let start = arena.len();
+            write_claim(&row.head, verdict.score, commitments, arena);
+            verdict.claim = start..arena.len();
+        }
+    }
+
+    /// The action.
+    pub fn action<'a>(&self, arena: &'a [u8]) -> &'a str {
+        text(arena, &self.action)
+    }
+}
+
+impl Judge {
+    fn of(row: &Row<'_>, actors: Option<&Actors<'_>>, arena: &mut Vec<u8>) -> Self {
+        if let Some(Slot::Closed(_)) = row.part(PartTag::Actors) {
+            return Judge::Closed;
+        }
+        let Some((actors, judge)) = actors.and_then(|actors| Some((actors, actors.judge?))) else {
+            return Judge::Absent;
+        };
+        let mut verdict = |attestation| {
+            let by = store(judge.by.as_bytes(), arena);
+            Box::new(Verdict { attestation, by, claim: 0..0, score: judge.score })
+        };
+        Judge::Named {
+            score: judge.score,
+            is_planner: judge.by == actors.planner,
+            verdict: judge.attestation.map(&mut verdict),
+        }
+    }
+}
+
+/// What of a row's parts says more than that they are well-formed.
+#[derive(Debug, Default)]
+pub(crate) struct Said<'a> {
+    pub subject: Option<Subject<'a>>,
+    pub actors: Option<Actors<'a>>,
+    pub effects: Option<Vec<Effect<'a>>>,
+}
+
+impl<'a> Said<'a> {
+    /// Decodes these parts, as far as they are open.
+    pub fn read(row: &Row<'a>) -> Result<Self, CodecError> {
+        Ok(Said {
+            subject: row.content(PartTag::Subject).map(Subject::decode).transpose()?,
+            actors: row.content(PartTag::Actors).map(Actors::decode).transpose()?,
+            effects: row.content(PartTag::Effects).map(Effect::decode_all).transpose()?,
+        })
+    }
+}
+
+fn store(bytes: &[u8], arena: &mut Vec<u8>) -> Range<usize> {
+    let start = arena.len();
+    arena.extend_from_slice(bytes);
+    start..arena.len()
+}
+
+/// A text that was put into the arena.
+pub(crate) fn text<'a>(arena: &'a [u8], range: &Range<usize>) -> &'a str {
+    arena.get(range.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
 }

@@ -100,6 +100,19 @@ impl fmt::Display for Human<'_> {
             writeln!(f, "{}", self.paint(RED, "where"))?;
             self.findings(f)?;
         }
+        for suspect in &self.report.suspects {
+            let (key, since) = (&suspect.name, &suspect.compromised_since);
+            let revoked = suspect.revoked_by;
+            let rows: Vec<String> = suspect.rows.iter().take(SHOWN).map(u64::to_string).collect();
+            let more = if suspect.count > rows.len() as u64 { ", ..." } else { "" };
+            let named = if rows.is_empty() { String::new() } else { format!(": {}{more}", rows.join(", ")) };
+            writeln!(
+                f,
+                "{} {} rows that {key} wrote since {since}, when by row {revoked} its key may have been in other hands{named}",
+                self.paint(YELLOW, "suspect"),
+                suspect.count
+            )?;
+        }
         if !self.report.not_checked.is_empty() {
             writeln!(f, "{}", self.paint(YELLOW, "not checked"))?;
             for item in &self.report.not_checked {

@@ -83,7 +83,7 @@ impl<'a> Joint<'a> {
             Item::Group { group, partial, lost } => {
                 tally.merge(std::mem::take(&mut partial.tally));
                 *lost = self.border(group, tally);
-                match &partial.contents {
+                match &mut partial.contents {
                     Ok(contents) => self.contents(group, contents, jobs, tally),
                     Err(error) => {
                         let first = group.header.first_seq;
@@ -132,7 +132,13 @@ impl<'a> Joint<'a> {
         lost
     }
 
-    fn contents(&mut self, group: &RawGroup, contents: &Contents, jobs: &mut Vec<Job>, tally: &mut Tally) {
+    fn contents(
+        &mut self,
+        group: &RawGroup,
+        contents: &mut Contents,
+        jobs: &mut Vec<Job>,
+        tally: &mut Tally,
+    ) {
         self.head = contents.head;
         if let (Some((place, landed)), Some(last)) = (contents.first_landed, contents.last_landed) {
             if self.landed.is_some_and(|(_, before)| landed < before) {
@@ -141,7 +147,7 @@ impl<'a> Joint<'a> {
             self.landed = Some((self.landed.map_or(landed, |(first, _)| first), last));
         }
 
-        let mut rows = contents.rows.iter();
+        let mut rows = contents.rows.iter_mut();
         let mut signed_at = contents.signed_at;
         for submission in &contents.submissions {
             let mut first = None;
@@ -151,7 +157,9 @@ impl<'a> Joint<'a> {
                     self.authority.begin(seen.seq());
                 }
                 match seen {
-                    Seen::Row(facts) => self.authority.row(facts, group.file, &contents.arena, tally),
+                    Seen::Row(facts) => {
+                        jobs.extend(self.authority.row(facts, group.file, &contents.arena, tally))
+                    }
                     Seen::Unreadable(seq) => self.authority.unreadable_row(*seq, tally),
                 }
             }

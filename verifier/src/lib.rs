@@ -14,14 +14,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod again;
 mod anchors;
 mod authority;
 mod check;
 pub mod command;
 mod error;
 mod facts;
+mod gates;
 pub mod human;
 mod ids;
+mod inverse;
 mod join;
 mod lookup;
 mod meaning;
@@ -29,10 +32,13 @@ mod options;
 mod outcome;
 mod parallel;
 mod partial;
+mod readings;
 mod report;
 mod sequential;
+mod sight;
 mod signatures;
 mod source;
+mod suspects;
 mod tally;
 mod time;
 mod walk;
@@ -42,6 +48,7 @@ pub use check::CheckId;
 pub use error::VerifyError;
 pub use options::{Options, Pin, PinError, Scope};
 pub use report::{Check, Counts, Finding, Key, NotChecked, Report, Status, Verdict};
+pub use suspects::Suspect;
 pub use tally::KEPT;
 
 use anchors::Anchors;
@@ -73,5 +80,6 @@ fn run(path: &Path, options: &Options, progress: &Progress<'_>, run: Run) -> Res
     let anchors = Anchors::gather(&book, options)?;
     let mut outcome = run(&book, options, anchors, progress)?;
     outcome.conclude(&book, options);
-    Ok(Report::new(outcome, &book, options))
+    let suspects = suspects::find(&book, &outcome.authority)?;
+    Ok(Report::new(outcome, suspects, &book, options))
 }

@@ -4,7 +4,7 @@
 //! the row before it, so its own rows are chained from there; whether that hash is the right one shows at the joint.
 
 use crate::check::CheckId;
-use crate::facts::{Part, RowFacts, Seen};
+use crate::facts::{Part, RowFacts, Said, Seen};
 use crate::meaning::check_evidence;
 use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
@@ -12,7 +12,7 @@ use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::content::{Actors, Context, Effect, Evidence, Subject, check_parts};
+use counterfoil_format::content::{Context, Evidence, check_parts};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, GroupBody, Seal};
 use counterfoil_format::intent::{Kind, Micros, intent_hash};
 use counterfoil_format::merkle::{CompactRange, leaf_hash, row_leaf};
@@ -170,7 +170,8 @@ impl<'t> Rows<'t> {
 
         let row = Row::parse(record)?;
         let parts = Parts::read(&row).or_else(|_| check_parts(&row).map(|()| Parts::default()))?;
-        let mut facts = RowFacts::of(&row, place.seq, place.offset, Hash::ZERO, &mut contents.arena)?;
+        let mut facts =
+            RowFacts::of(&row, &parts.said, place.seq, place.offset, Hash::ZERO, &mut contents.arena)?;
         let rollback = hash_parts(&row, &mut facts, &mut contents.arena)?;
 
         let (landing, seq) = (&row.landing, Some(place.seq));
@@ -223,6 +224,7 @@ fn hash_parts(row: &Row<'_>, facts: &mut RowFacts, arena: &mut Vec<u8>) -> Resul
     let absent = places.len();
     let present = commitments.get(..commitments.len() - absent).unwrap_or_default();
     facts.intent = intent_hash(row.head_bytes, present);
+    facts.claim(row, present, arena);
     if let Some(Slot::Closed(_)) = row.part(PartTag::Ops) {
         facts.ops = Part::Closed;
     }
@@ -247,6 +249,7 @@ fn skeleton(tag: PartTag, slot: Slot<'_>, arena: &mut Vec<u8>) -> Result<(Part, 
 /// The content of the parts, as far as it is needed again.
 #[derive(Default)]
 struct Parts<'a> {
+    said: Said<'a>,
     evidence: Vec<Evidence<'a>>,
     closed_values: u64,
 }
@@ -257,15 +260,13 @@ impl<'a> Parts<'a> {
     fn read(row: &Row<'a>) -> Result<Self, CodecError> {
         check_shape(row)?;
         let content = |tag| row.content(tag);
-        content(PartTag::Subject).map(Subject::decode).transpose()?;
-        content(PartTag::Actors).map(Actors::decode).transpose()?;
+        let said = Said::read(row)?;
         let evidence = content(PartTag::Evidence).map(Evidence::decode_all).transpose()?;
         let mut closed_values = closed(row.ops(PartTag::Ops)?);
-        content(PartTag::Effects).map(Effect::decode_all).transpose()?;
         content(PartTag::Context).map(Context::decode).transpose()?;
         content(PartTag::Body).map(|bytes| Body::decode(row.head.kind, bytes)).transpose()?;
         closed_values += closed(row.ops(PartTag::Rollback)?);
-        Ok(Parts { evidence: evidence.unwrap_or_default(), closed_values })
+        Ok(Parts { said, evidence: evidence.unwrap_or_default(), closed_values })
     }
 }
 
@@ -282,6 +283,7 @@ fn check_shape(row: &Row<'_>) -> Result<(), CodecError> {
     let fits = match row.head.kind {
         Kind::Decision => changes && !body,
         Kind::Rollback => ops && body,
+        Kind::Review => body,
         _ => body && !changes,
     };
     if fits { Ok(()) } else { Err(CodecError::Inconsistent("the kind has other parts")) }

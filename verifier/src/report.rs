@@ -7,6 +7,7 @@ use crate::check::CheckId;
 use crate::options::{Options, Scope};
 use crate::outcome::Outcome;
 use crate::source::Book;
+use crate::suspects::Suspect;
 use crate::tally::{Fault, KEPT, Tally};
 use crate::time::rfc3339;
 use counterfoil_format::body::Role;
@@ -167,12 +168,14 @@ pub struct Report {
     pub counts: Counts,
     /// The keys that were enrolled, in order.
     pub keys: Vec<Key>,
+    /// Rows of keys that may have been in other hands. They are no findings.
+    pub suspects: Vec<Suspect>,
     /// What was not checked.
     pub not_checked: Vec<NotChecked>,
 }
 
 impl Report {
-    pub(crate) fn new(outcome: Outcome, book: &Book, options: &Options) -> Self {
+    pub(crate) fn new(outcome: Outcome, suspects: Vec<Suspect>, book: &Book, options: &Options) -> Self {
         let Outcome { tally, anchors, authority, span, head, root, landed } = outcome;
         let mut checks: BTreeMap<CheckId, Check> =
             CheckId::ALL.iter().map(|id| (*id, judge(*id, &tally, options))).collect();
@@ -195,6 +198,7 @@ impl Report {
                 .governance()
                 .map(|governance| governance.keys.all().into_iter().map(Key::of).collect())
                 .unwrap_or_default(),
+            suspects,
             findings: Vec::new(),
             checks,
         };

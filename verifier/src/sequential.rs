@@ -6,7 +6,7 @@ use crate::anchors::Anchors;
 use crate::authority::Authority;
 use crate::check::CheckId;
 use crate::error::VerifyError;
-use crate::facts::{Part, RowFacts, Seen};
+use crate::facts::{Part, RowFacts, Said, Seen};
 use crate::meaning::{Meaning, check_evidence};
 use crate::options::{Options, Scope};
 use crate::outcome::Outcome;
@@ -198,7 +198,7 @@ impl Reference<'_> {
         self.tally.rows += 1;
         self.tally.checked(CheckId::V02, 1);
         let mut arena = Vec::new();
-        let seen = match self.read_row(record, position, previous, place, &mut arena) {
+        let mut seen = match self.read_row(record, position, previous, place, &mut arena) {
             Ok(facts) => Seen::Row(facts),
             Err(error) => {
                 self.tally.fault(CheckId::V02, place, Some(position.seq), error.to_string());
@@ -206,8 +206,12 @@ impl Reference<'_> {
                 Seen::Unreadable(position.seq)
             }
         };
-        match &seen {
-            Seen::Row(facts) => self.authority.row(facts, group.file, &arena, &mut self.tally),
+        match &mut seen {
+            Seen::Row(facts) => {
+                if let Some(job) = self.authority.row(facts, group.file, &arena, &mut self.tally) {
+                    job.run(PublicKey::verify_reference, &mut self.tally);
+                }
+            }
             Seen::Unreadable(seq) => self.authority.unreadable_row(*seq, &mut self.tally),
         }
         if let Some(meaning) = &mut self.meaning {
@@ -265,7 +269,13 @@ impl Reference<'_> {
         {
             check_evidence(&Evidence::decode_all(evidence)?, place, tally);
         }
-        let mut facts = RowFacts::of(&row, seq, position.offset, hashes.intent, arena)?;
+        let said = Said::read(&row)?;
+        let mut facts = RowFacts::of(&row, &said, seq, position.offset, hashes.intent, arena)?;
+        let mut commitments = Vec::new();
+        for tag in PartTag::AUTHORED {
+            commitments.extend(row.commitment(tag, &mut Vec::new())?);
+        }
+        facts.claim(&row, &commitments, arena);
         facts.ops = Part::store(row.part(PartTag::Ops), arena, skeleton_of)?;
         facts.rollback = Part::store(row.part(PartTag::Rollback), arena, skeleton_of)?;
         Ok(facts)

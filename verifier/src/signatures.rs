@@ -3,6 +3,7 @@
 use crate::check::CheckId;
 use crate::tally::{Place, Tally};
 use counterfoil_format::Hash;
+use counterfoil_format::content::Attestation;
 use counterfoil_format::key::{PublicKey, SignatureBytes};
 use counterfoil_format::note::checkpoint_text;
 use counterfoil_format::submission::SignedSubmission;
@@ -24,6 +25,8 @@ pub(crate) struct Job {
 pub(crate) enum Signed {
     /// A submission, by its author (V09).
     Submission { ledger_id: Hash, submission: SignedSubmission },
+    /// What a judge says of a decision (V09).
+    Verdict { message: Vec<u8>, attestation: Attestation },
     /// The tree up to the end of a group, by the ledger (V10).
     Seal { text: String, signature: SignatureBytes, doubt: Option<&'static str> },
 }
@@ -56,6 +59,9 @@ impl Job {
                 let message = submission.message(ledger_id);
                 (CheckId::V09, verify(&self.key, &message, &submission.signature))
             }
+            Signed::Verdict { message, attestation } => {
+                (CheckId::V09, verify(&self.key, message, &attestation.signature))
+            }
             Signed::Seal { text, signature, .. } => {
                 (CheckId::V10, verify(&self.key, text.as_bytes(), signature))
             }
@@ -75,7 +81,7 @@ impl Job {
     /// The row that a finding names: the first of a submission, the last of a seal.
     fn row(&self) -> u64 {
         match self.what {
-            Signed::Submission { .. } => self.place.seq,
+            Signed::Submission { .. } | Signed::Verdict { .. } => self.place.seq,
             Signed::Seal { .. } => self.last,
         }
     }
@@ -85,6 +91,9 @@ impl Job {
         match &self.what {
             Signed::Submission { .. } => {
                 format!("the signature by key {key} over rows {first} to {last} does not hold")
+            }
+            Signed::Verdict { .. } => {
+                format!("the signature by judge key {key} under its verdict on row {first} does not hold")
             }
             Signed::Seal { .. } => {
                 let size = last.saturating_add(1);

@@ -115,6 +115,14 @@ impl<'a> Walk<'a> {
 }
 
 impl RawGroup {
+    /// The record of a row that begins at this byte of the segment.
+    pub fn record(&self, offset: u64) -> Option<&[u8]> {
+        let start =
+            usize::try_from(offset.checked_sub(self.offset)?).ok()?.checked_sub(GROUP_HEADER_BYTES)?;
+        let length = self.body.get(start.checked_sub(4)?..)?.first_chunk()?;
+        self.body.get(start..)?.get(..u32::from_le_bytes(*length) as usize)
+    }
+
     /// The number of the first row where row `expected` is next.
     fn first_row(&self, expected: Option<u64>) -> u64 {
         let Some(expected) = expected else { return self.claimed };

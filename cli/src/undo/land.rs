@@ -62,7 +62,7 @@ fn refused(plan: &Plan, receipts: &[Receipt], error: SubmitError) -> anyhow::Err
     let target = |index: usize| plan.reversals.get(receipts.len() + index);
     match error {
         SubmitError::Refused { index, refusal } => named(target(index), refusal.into()),
-        SubmitError::Rollback { index, reason } => named(target(index), anyhow::Error::msg(reason)),
+        SubmitError::Cited { index, reason } => named(target(index), anyhow::Error::msg(reason)),
         SubmitError::Format { index, error } => named(target(index), error.into()),
         error => error.into(),
     }

@@ -1,6 +1,8 @@
 //! What bodies may say: versions, bounds, order.
 
-use super::{Body, Calibration, Erased, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, Role, Scope, SwitchAct};
+use super::{
+    Body, Calibration, Erased, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, Role, Scope, SwitchAct,
+};
 use crate::codec::{CodecError, label, listed, name, named, within};
 use crate::limits;
 use crate::note::check_key_name;
@@ -44,7 +46,9 @@ impl KillSwitch<'_> {
             return Err(CodecError::Inconsistent("a kill switch is said to be in the other position"));
         }
         if self.drill.is_some() != (self.act == SwitchAct::Drill && !self.engaged) {
-            return Err(CodecError::Inconsistent("the end of a drill, and nothing else, says what it has shown"));
+            return Err(CodecError::Inconsistent(
+                "the end of a drill, and nothing else, says what it has shown",
+            ));
         }
         within("a text", self.reason.len(), limits::TEXT_BYTES)
     }
@@ -58,7 +62,9 @@ impl Calibration<'_> {
         listed("a calibration's rows", self.rows.len(), limits::PART_BYTES)?;
         ascending("a calibration's rows", &self.rows, |row| *row)?;
         if self.rows.last().is_some_and(|last| *last >= self.upto) {
-            return Err(CodecError::Inconsistent("a calibration from rows behind those it says it looked at"));
+            return Err(CodecError::Inconsistent(
+                "a calibration from rows behind those it says it looked at",
+            ));
         }
         self.threshold.check()
     }

@@ -65,10 +65,6 @@ pub mod platform {
     }
 }
 
-pub mod lookup {
-    pub type HashMap<K, V> = std::collections::HashMap<K, V>;
-}
-
 pub mod log {
     use super::{Condvar, Mutex, ROWS};
 
@@ -200,17 +196,19 @@ pub mod batch {
     use super::ROWS;
     use super::current::Current;
     use super::log::Log;
-    use super::lookup::HashMap;
     use super::submission::Submission;
-    use counterfoil_format::intent::IntentId;
     use counterfoil_rules::governance::Governance;
+    use counterfoil_rules::limits::Limits;
     use rand::rngs::StdRng;
     use std::collections::VecDeque;
 
+    pub struct Fresh;
+
     pub struct Ground<'g> {
         pub log: &'g Log,
-        pub underway: &'g VecDeque<(u64, HashMap<IntentId, u64>)>,
+        pub underway: &'g VecDeque<(u64, Fresh)>,
         pub governance: &'g mut Governance,
+        pub limits: &'g mut Limits,
         pub current: &'g mut Current,
         pub random: &'g mut StdRng,
     }
@@ -249,8 +247,8 @@ pub mod batch {
             None
         }
 
-        pub fn take_ids(&mut self) -> HashMap<IntentId, u64> {
-            HashMap::new()
+        pub fn take_fresh(&mut self) -> Fresh {
+            Fresh
         }
     }
 }

@@ -1,0 +1,50 @@
+//! What a row cites of earlier ones: the row that it takes back, approves or rejects, the probe of a drill, the readings of a
+//! calibration. They must be durable, for they are read from the log.
+
+use crate::error::SubmitError;
+use crate::log::Log;
+use crate::submission::Intent;
+use counterfoil_format::body::Body;
+use counterfoil_rules::calibration::check_calibration;
+use counterfoil_rules::cited::{PutAside, check_probe, check_review};
+use counterfoil_rules::governance::Governance;
+use counterfoil_rules::rollback::check_rollback;
+
+/// Checks what an intent cites. Yields what an approval approves.
+pub(crate) fn check_cited(
+    log: &Log,
+    governance: &Governance,
+    intent: &Intent<'_>,
+    index: usize,
+) -> Result<Option<PutAside>, SubmitError> {
+    let proposal = &intent.proposal;
+    let refused = |reason: String| SubmitError::Cited { index, reason };
+    match &proposal.body {
+        Some(Body::Rollback(rollback)) => {
+            let stored = log.row(rollback.target)?;
+            let checked = check_rollback(rollback, &proposal.ops, &stored.parse()?);
+            checked.map_err(|fault| refused(fault.to_string()))?;
+        }
+        Some(Body::Review(review)) => {
+            let stored = log.row(review.row)?;
+            let separation = governance.in_force.policy.separation;
+            let commitments = intent.commitments().map_err(|error| SubmitError::Format { index, error })?;
+            let put_aside = check_review(review, &proposal.head, &commitments, separation, &stored.parse()?);
+            return put_aside.map(Some).map_err(|fault| refused(fault.to_string()));
+        }
+        Some(Body::KillSwitch(switch)) => {
+            if let Some(drill) = &switch.drill {
+                let stored = log.row(drill.probe)?;
+                check_probe(drill, &stored.parse()?).map_err(|fault| refused(fault.to_string()))?;
+            }
+        }
+        Some(Body::Calibration(calibration)) => {
+            let rows = log.head().size;
+            let readings = log.readings(calibration.metric, calibration.from, calibration.upto.min(rows))?;
+            let samples = readings.iter().map(|reading| reading.sample());
+            check_calibration(calibration, samples, rows).map_err(|fault| refused(fault.to_string()))?;
+        }
+        _ => {}
+    }
+    Ok(None)
+}

@@ -1,0 +1,304 @@
+//! Every row decided again (V14), and the kill switch and its drills (V18).
+//!
+//! By what a row is judged was put into its facts where the keys are looked at; the state before it comes from V15. What
+//! limits have counted is kept here. Where a part that is needed is closed, a row is not decided
+//! again, and neither are those whose limits depend on it.
+
+use crate::again::{Again, Found, TOO_MANY};
+use crate::check::CheckId;
+use crate::error::VerifyError;
+use crate::facts::RowFacts;
+use crate::sight::Seen;
+use crate::tally::{Place, Tally};
+use counterfoil_format::Hash;
+use counterfoil_format::body::{Body, ReviewVerdict};
+use counterfoil_format::intent::{Kind, Micros, Mode};
+use counterfoil_format::landing::{Outcome, Reason};
+use counterfoil_format::part::PartTag;
+use counterfoil_format::row::Row;
+use counterfoil_rules::cited::{CitedFault, PutAside, check_probe, check_review};
+use counterfoil_rules::gates::Asked;
+use counterfoil_rules::governance::InForce;
+use counterfoil_rules::land::outcome;
+use counterfoil_rules::limits::Limits;
+
+const CITED_LOST: &str = "the row that it is about cannot be read";
+const BODY_CLOSED: &str = "its body is withheld";
+
+/// What rows are judged by beside what is in force.
+#[derive(Debug, Default)]
+pub(crate) struct Gates {
+    limits: Limits,
+    /// The row of the policy that the limits are of.
+    policy_row: Option<u64>,
+    /// Why it is not known what the limits have counted.
+    uncounted: Option<String>,
+    /// The end of the drill behind which a late row was told.
+    told: Option<Micros>,
+}
+
+/// What is known of how a row's operations go on the state.
+pub(crate) enum Carried {
+    /// They go through.
+    Through,
+    /// They fail.
+    Fail(Reason),
+    /// It is not known.
+    Unknown(String),
+}
+
+/// A row, with what is beside it.
+pub(crate) struct Case<'c> {
+    pub seen: Seen<'c>,
+    pub place: Place,
+    pub carried: Carried,
+}
+
+/// Whose decision is judged, and what a human lets pass.
+enum Judged {
+    /// A row that is not gated.
+    Free,
+    /// A decision, or the approval of one.
+    Gated(Option<PutAside>),
+    /// It is not known.
+    Unknown(&'static str),
+}
+
+impl Gates {
+    /// Rows before this one are missing or cannot be read.
+    pub fn lose(&mut self, next: u64) {
+        let why = || format!("rows before row {next} are missing or cannot be read");
+        self.uncounted.get_or_insert_with(why);
+    }
+
+    /// The next row. Yields whether it was decided again.
+    pub fn row(
+        &mut self,
+        case: &mut Case<'_>,
+        again: &mut Again<'_>,
+        tally: &mut Tally,
+    ) -> Result<bool, VerifyError> {
+        let row = case.seen.row;
+        match row.in_force.as_ref() {
+            // What a genesis must be was looked at with the keys.
+            _ if row.seq == 0 || row.kind == Kind::Genesis => Ok(false),
+            Some(Ok(in_force)) => self.decide(in_force, case, again, tally),
+            Some(Err(why)) => {
+                skip(row, why, tally);
+                Ok(false)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn decide(
+        &mut self,
+        in_force: &InForce,
+        case: &mut Case<'_>,
+        again: &mut Again<'_>,
+        tally: &mut Tally,
+    ) -> Result<bool, VerifyError> {
+        let row = case.seen.row;
+        if self.policy_row.replace(in_force.policy_row) != Some(in_force.policy_row) {
+            self.limits.follow(&in_force.policy.limits);
+            self.uncounted.take_if(|_| in_force.policy.limits.is_empty());
+        }
+        self.drills(in_force, case, again, tally)?;
+        let judged = self.judged(in_force, case, again, tally)?;
+        if let Judged::Gated(Some(put_aside)) = &judged {
+            case.seen.author = put_aside.author;
+        }
+        let reasons = self.reasons(in_force, case, &judged);
+        match &reasons {
+            Ok(computed) => compare(in_force, case, computed, tally),
+            Err(why) => skip(row, why, tally),
+        }
+        if row.stamp.outcome == Outcome::Applied && !matches!(judged, Judged::Free) {
+            self.count(row, &case.seen);
+        }
+        Ok(reasons.is_ok())
+    }
+
+    fn reasons(
+        &mut self,
+        in_force: &InForce,
+        case: &Case<'_>,
+        judged: &Judged,
+    ) -> Result<Vec<Reason>, String> {
+        let (seen, row) = (&case.seen, case.seen.row);
+        let mut reasons = match judged {
+            Judged::Free => Vec::new(),
+            Judged::Unknown(why) => return Err((*why).to_owned()),
+            Judged::Gated(put_aside) => {
+                if let Some(why) = self.uncounted.as_ref().filter(|_| !in_force.policy.limits.is_empty()) {
+                    return Err(format!("what its limits have counted is not known: {why}"));
+                }
+                let approved = put_aside.as_ref().map_or(&[][..], |put_aside| &put_aside.reasons);
+                let action = row.action(seen.arena);
+                let landed_at = row.stamp.landed_at;
+                let asked = Asked { action, tier: row.tier, mode: row.mode, landed_at };
+                in_force.gates(&mut self.limits, &asked, seen, approved)?
+            }
+        };
+        match &case.carried {
+            Carried::Through => {}
+            Carried::Fail(reason) => reasons.push(*reason),
+            Carried::Unknown(why) => return Err(why.clone()),
+        }
+        Ok(reasons)
+    }
+
+    fn count(&mut self, row: &RowFacts, seen: &Seen<'_>) {
+        let action = row.action(seen.arena);
+        let counted = self.limits.count(action, row.stamp.landed_at, seen, &mut Vec::new());
+        if let Err(why) = counted {
+            self.uncounted.get_or_insert_with(|| format!("of row {}: {why}", row.seq));
+        }
+    }
+
+    /// Whether the gates are asked, and of an approval what it approves.
+    fn judged(
+        &self,
+        in_force: &InForce,
+        case: &Case<'_>,
+        again: &mut Again<'_>,
+        tally: &mut Tally,
+    ) -> Result<Judged, VerifyError> {
+        let (seen, row) = (&case.seen, case.seen.row);
+        match row.kind {
+            Kind::Decision => return Ok(Judged::Gated(None)),
+            Kind::Review => {}
+            _ => return Ok(Judged::Free),
+        }
+        let Some(bytes) = row.body.bytes(seen.arena) else { return Ok(Judged::Unknown(BODY_CLOSED)) };
+        let Ok(Body::Review(review)) = Body::decode(row.kind, bytes) else { return Ok(Judged::Free) };
+        let gated = |put_aside| match review.verdict {
+            ReviewVerdict::Approve => Judged::Gated(put_aside),
+            ReviewVerdict::Reject => Judged::Free,
+        };
+        if review.row >= row.seq {
+            // That it does not come before was told where the keys are looked at.
+            return Ok(gated(None));
+        }
+        let record = match again.record(review.row)? {
+            Found::Record(record) => record,
+            Found::Lost => return Ok(Judged::Unknown(CITED_LOST)),
+            Found::TooMany => return Ok(Judged::Unknown(TOO_MANY)),
+        };
+        let (Ok(target), Some(own)) = (Row::parse(&record), seen.record()) else {
+            return Ok(Judged::Unknown(CITED_LOST));
+        };
+        let separation = in_force.policy.separation;
+        match check_review(&review, &own.head, &commitments(&own), separation, &target) {
+            Ok(put_aside) => Ok(gated(Some(put_aside))),
+            Err(CitedFault::Codec(_)) => Ok(Judged::Unknown(CITED_LOST)),
+            Err(fault) => {
+                tally.fault(CheckId::V14, case.place, Some(row.seq), fault.to_string());
+                Ok(gated(None))
+            }
+        }
+    }
+
+    /// V18 of drills: those that end have stopped a decision, and the next one is not due.
+    fn drills(
+        &mut self,
+        in_force: &InForce,
+        case: &Case<'_>,
+        again: &mut Again<'_>,
+        tally: &mut Tally,
+    ) -> Result<(), VerifyError> {
+        let row = case.seen.row;
+        let mut fault = |message: String| tally.fault(CheckId::V18, case.place, Some(row.seq), message);
+        let late = in_force.drill_due().is_some_and(|due| row.stamp.landed_at > due);
+        if late && self.told.replace(in_force.drilled_at) != Some(in_force.drilled_at) {
+            fault("a drill of the kill switch was due before it landed, and none was held".to_owned());
+        }
+        let body = row.body.bytes(case.seen.arena).filter(|_| row.kind == Kind::KillSwitch);
+        let Some(Ok(Body::KillSwitch(switch))) = body.map(|bytes| Body::decode(row.kind, bytes)) else {
+            return Ok(());
+        };
+        let Some(drill) = switch.drill.filter(|drill| drill.probe < row.seq) else { return Ok(()) };
+        let found = match again.record(drill.probe)? {
+            Found::Record(record) => Row::parse(&record).map(|probe| check_probe(&drill, &probe)).ok(),
+            Found::Lost | Found::TooMany => None,
+        };
+        match found {
+            Some(Err(error)) => fault(error.to_string()),
+            Some(Ok(())) => {}
+            None => tally.skip(CheckId::V18, row.seq, CITED_LOST),
+        }
+        Ok(())
+    }
+}
+
+fn commitments(row: &Row<'_>) -> Vec<Hash> {
+    let mut scratch = Vec::new();
+    let commitment = |tag| row.commitment(tag, &mut scratch).ok().flatten();
+    PartTag::AUTHORED.into_iter().filter_map(commitment).collect()
+}
+
+/// Holds what was stamped against what follows. The switch is the matter of V18, all else of V14.
+fn compare(in_force: &InForce, case: &Case<'_>, computed: &[Reason], tally: &mut Tally) {
+    let row = case.seen.row;
+    let stamp = &row.stamp;
+    let mut fault = |check, message: String| tally.fault(check, case.place, Some(row.seq), message);
+    let but_switch = |reasons: &[Reason]| -> Vec<Reason> {
+        reasons.iter().copied().filter(|reason| *reason != Reason::KillSwitch).collect()
+    };
+    let (stamped, expected) = (but_switch(&stamp.reasons), but_switch(computed));
+    if stamped != expected {
+        let (is, shall) = (words(stamp.outcome, &stamped), words(outcome(row.mode, computed), &expected));
+        let policy = in_force.policy_row;
+        fault(CheckId::V14, format!("it is stamped {is}; the policy of row {policy} says {shall}"));
+    } else if stamp.outcome != outcome(row.mode, &stamp.reasons) {
+        let (is, shall) = (stamp.outcome, outcome(row.mode, &stamp.reasons));
+        fault(CheckId::V14, format!("it is stamped {is}; its reasons and its mode make it {shall}"));
+    }
+    if row.reversibility.is_some_and(|class| class != stamp.reversibility) {
+        let (is, shall) = (stamp.reversibility.name(), row.reversibility.map_or("", |class| class.name()));
+        fault(
+            CheckId::V14,
+            format!("it is stamped as {is} in how it is taken back; its effects make it {shall}"),
+        );
+    }
+    if stamp.policy_row != in_force.policy_row {
+        let (is, shall) = (stamp.policy_row, in_force.policy_row);
+        fault(CheckId::V14, format!("it names the policy of row {is}; that of row {shall} was in force"));
+    }
+    let (is, shall) = (stamp.reasons.contains(&Reason::KillSwitch), computed.contains(&Reason::KillSwitch));
+    match (is, shall) {
+        (false, true) => {
+            let by = in_force.switch_row;
+            fault(CheckId::V18, format!("the kill switch was engaged by row {by}, and it is not stamped so"));
+        }
+        (true, false) => {
+            let why = if row.mode == Mode::Live { "was released" } else { "stops no dry run" };
+            fault(CheckId::V18, format!("it is stamped as stopped by the kill switch, which {why}"));
+        }
+        _ => {}
+    }
+    if stamp.kill_switch_row != in_force.switch_row {
+        let (is, shall) = (stamp.kill_switch_row, in_force.switch_row);
+        fault(
+            CheckId::V18,
+            format!("it names the kill switch of row {is}; that of row {shall} was in force"),
+        );
+    }
+    tally.checked(CheckId::V14, 1);
+    tally.checked(CheckId::V18, 1);
+}
+
+fn skip(row: &RowFacts, why: &str, tally: &mut Tally) {
+    tally.skip(CheckId::V14, row.seq, why);
+    tally.skip(CheckId::V18, row.seq, why);
+}
+
+fn words(outcome: Outcome, reasons: &[Reason]) -> String {
+    match reasons {
+        [] => outcome.to_string(),
+        reasons => {
+            let reasons: Vec<_> = reasons.iter().map(|reason| reason.name()).collect();
+            format!("{outcome} ({})", reasons.join(", "))
+        }
+    }
+}

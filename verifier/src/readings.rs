@@ -1,0 +1,146 @@
+//! The readings of the log, for the gates that ask for them and for calibrations (V23). About 64 bytes a reading, and the
+//! names of metrics, entities and actions once each.
+
+use crate::check::CheckId;
+use crate::facts::{Part, RowFacts, text};
+use crate::tally::{Place, Tally};
+use counterfoil_format::body::Body;
+use counterfoil_format::intent::{Kind, Micros};
+use counterfoil_format::landing::Outcome;
+use counterfoil_format::value::Decimal;
+use counterfoil_rules::calibration::{Sample, check_calibration};
+use std::collections::HashMap;
+
+const BODY_CLOSED: &str = "its body is withheld";
+
+/// Readings, in row order.
+#[derive(Debug, Default)]
+pub(crate) struct Readings {
+    entries: Vec<Entry>,
+    names: Names,
+    /// Why some reading may not be known.
+    unknown: Option<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    row: u64,
+    landed_at: Micros,
+    value: Decimal,
+    metric: u32,
+    action: u32,
+    /// What it was measured of; `None` when that is withheld or erased.
+    entity: Option<u32>,
+}
+
+/// A reading that is looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'r> {
+    pub metric: &'r str,
+    /// What it was measured of: empty for the store; `None` when that is withheld or erased.
+    pub entity: Option<&'r str>,
+    pub value: Decimal,
+}
+
+impl Readings {
+    /// Why not all readings are known.
+    pub fn unknown(&self) -> Option<&str> {
+        self.unknown.as_deref()
+    }
+
+    /// From here on a reading may be missing.
+    pub fn lose(&mut self, why: impl FnOnce() -> String) {
+        self.unknown.get_or_insert_with(why);
+    }
+
+    /// Keeps what an evidence row has measured, and checks a calibration (V23).
+    pub fn row(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
+        if !matches!(row.kind, Kind::Evidence | Kind::Calibration) {
+            return;
+        }
+        let Some(bytes) = row.body.bytes(arena) else {
+            match row.kind {
+                Kind::Evidence => self.lose(|| format!("the body of row {} is withheld", row.seq)),
+                _ => tally.skip(CheckId::V23, row.seq, BODY_CLOSED),
+            }
+            return;
+        };
+        match Body::decode(row.kind, bytes) {
+            Ok(Body::Evidence(reading)) if row.stamp.outcome == Outcome::Applied => {
+                let entity = match &row.entity {
+                    Part::Absent => Some(""),
+                    Part::Closed => None,
+                    Part::Open(range) => Some(text(arena, range)),
+                };
+                let (landed_at, action) = (row.stamp.landed_at, row.action(arena));
+                let (metric, value) = (reading.metric, reading.value);
+                self.add(&Sample { row: row.seq, landed_at, metric, action, value }, entity);
+            }
+            Ok(Body::Calibration(calibration)) => {
+                if let Some(why) = self.unknown() {
+                    return tally.skip(CheckId::V23, row.seq, why);
+                }
+                tally.checked(CheckId::V23, 1);
+                if let Err(error) = check_calibration(&calibration, self.samples(), row.seq) {
+                    tally.fault(CheckId::V23, place, Some(row.seq), error.to_string());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, sample: &Sample<'_>, entity: Option<&str>) {
+        let entry = Entry {
+            row: sample.row,
+            landed_at: sample.landed_at,
+            value: sample.value,
+            metric: self.names.number(sample.metric),
+            action: self.names.number(sample.action),
+            entity: entity.map(|entity| self.names.number(entity)),
+        };
+        self.entries.push(entry);
+    }
+
+    /// The reading of a row.
+    pub fn get(&self, row: u64) -> Option<Reading<'_>> {
+        let place = self.entries.binary_search_by_key(&row, |entry| entry.row).ok()?;
+        let entry = self.entries.get(place)?;
+        let (metric, entity) =
+            (self.names.text(entry.metric), entry.entity.map(|entity| self.names.text(entity)));
+        Some(Reading { metric, entity, value: entry.value })
+    }
+
+    /// All of them, as a calibration looks at them.
+    fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.entries.iter().map(|entry| Sample {
+            row: entry.row,
+            landed_at: entry.landed_at,
+            metric: self.names.text(entry.metric),
+            action: self.names.text(entry.action),
+            value: entry.value,
+        })
+    }
+}
+
+/// Names by numbers.
+#[derive(Debug, Default)]
+struct Names {
+    numbers: HashMap<Box<str>, u32>,
+    texts: Vec<Box<str>>,
+}
+
+impl Names {
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(name.into(), number);
+        self.texts.push(name.into());
+        number
+    }
+
+    fn text(&self, number: u32) -> &str {
+        self.texts.get(number as usize).map_or("", |text| text)
+    }
+}
