@@ -75,15 +75,15 @@ impl SecretKey {
         path: &Path,
         ask: impl FnOnce() -> Result<Passphrase, E>,
     ) -> Result<Self, E> {
-        let path = &resolve(path)?;
         let file = read(path)?;
         if passphrase::is_encrypted(&file) {
-            return Err(SecretError::AlreadyEncrypted(path.clone()).into());
+            return Err(SecretError::AlreadyEncrypted(path.to_owned()).into());
         }
         let key = parse(&file, path)?;
         let passphrase = ask()?;
         let encrypted = passphrase::encrypt(line(&key).as_bytes(), &passphrase, WORK, path)?;
-        replace(&Disk, path, encrypted.as_bytes(), |fresh| holds(fresh, &key, || Ok(passphrase)))?;
+        let place = resolve(path)?;
+        replace(&Disk, &place, encrypted.as_bytes(), |fresh| holds(fresh, &key, || Ok(passphrase)))?;
         Ok(key)
     }
 
@@ -92,16 +92,15 @@ impl SecretKey {
         path: &Path,
         ask: impl FnOnce() -> Result<Passphrase, E>,
     ) -> Result<Self, E> {
-        let path = &resolve(path)?;
         let file = read(path)?;
         if !passphrase::is_encrypted(&file) {
-            // Whatever else is in the file is told first.
+            // A file that is no key file at all is told first.
             parse(&file, path)?;
-            return Err(SecretError::NotEncrypted(path.clone()).into());
+            return Err(SecretError::NotEncrypted(path.to_owned()).into());
         }
         let key = open(&file, &ask()?, path)?;
-        let not_plain = || Err(SecretError::NotReadBack(path.clone()));
-        replace(&Disk, path, line(&key).as_bytes(), |fresh| holds(fresh, &key, not_plain))?;
+        let not_plain = || Err(SecretError::NotReadBack(path.to_owned()));
+        replace(&Disk, &resolve(path)?, line(&key).as_bytes(), |fresh| holds(fresh, &key, not_plain))?;
         Ok(key)
     }
 }
