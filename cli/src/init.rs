@@ -199,7 +199,7 @@ fn build(args: &Args, dir: &Path, building: &Path) -> Result<Founded> {
         (args.operator.as_str(), &keys.operator),
     ];
     key_dir.create()?;
-    let placed = named.iter().try_for_each(|(name, key)| key_dir.save(name, key));
+    let placed = named.iter().try_for_each(|(name, key)| key_dir.save(name, key, None));
     let placed = placed.and_then(|()| move_into_place(building, dir));
     if placed.is_err() && elsewhere.is_some() {
         // None of these was there before, as was checked.
