@@ -147,6 +147,47 @@ fn nobody_is_asked_about_plain_keys_and_without_a_terminal_nobody_can_be() {
     assert_eq!(shop.size(), 6);
 }
 
+/// What comes from a pipe can be read once, so a run that has two encrypted keys must not look twice; and what stands
+/// behind the first line is left to others.
+#[test]
+fn a_passphrase_is_read_once_and_no_further() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = r#"
+        set -e
+        COUNTERFOIL_PASSPHRASE_FILE=<(echo words) "$0" init "$1" --origin x.org/s --encrypt-ledger --json
+        (echo words; echo "$2") | COUNTERFOIL_PASSPHRASE_FILE=/dev/stdin "$0" -l "$1" append
+    "#;
+    let mut bash = Command::new("bash");
+    bash.args(["-c", script, env!("CARGO_BIN_EXE_counterfoil")]).arg(dir.path().join("s")).arg(DECISION);
+    let run = finish(bash.env_remove("COUNTERFOIL_KEY_DIR"), b"");
+    assert_eq!(run.status, 0, "{}", run.err);
+    let told = run.lines();
+    assert_eq!(told[0]["encrypted"], json!(["owner", "ledger", "executor-1", "operator-1"]));
+    assert_eq!(told[1]["outcome"], "applied");
+}
+
+#[test]
+fn a_ledger_begins_with_encrypted_keys_and_seals_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = secret(&dir.path().join("words"), "correct horse");
+    let (at, unmade) = (dir.path().join("s"), dir.path().join("unmade"));
+    let init = |at: &Path| {
+        let mut command = program();
+        command.arg("init").arg(at).args(["--origin", "x.org/s", "--encrypt"]);
+        detached(&command)
+    };
+    finish(&mut init(&unmade), b"").fails(2, &["no terminal", VARIABLE]);
+    assert!(!unmade.exists(), "nothing is half done");
+    let begun = finish(init(&at).env(VARIABLE, &words), b"");
+    assert_eq!(begun.status, 0, "{}", begun.err);
+    assert!(begun.out.contains("encrypted  owner, executor-1, operator-1\n"), "{}", begun.out);
+    for (name, encrypted) in [("owner", true), ("ledger", false), ("executor-1", true), ("operator-1", true)]
+    {
+        let file = fs::read_to_string(at.join(format!("keys/{name}.key"))).unwrap();
+        assert_eq!(file.starts_with(ARMOUR), encrypted, "{name}");
+    }
+}
+
 #[test]
 fn a_hostile_or_damaged_key_file_is_refused_at_once() {
     let shop = Shop::open();
