@@ -1,7 +1,7 @@
 //! Exit statuses, and how an error ends the program.
 
 use counterfoil_format::merkle::ProofError;
-use counterfoil_ledger::{BackupError, DraftError, ProveError, ReadError, SubmitError};
+use counterfoil_ledger::{BackupError, DraftError, ProveError, ReadError, SecretError, SubmitError};
 use counterfoil_replay::history::ReplayError;
 use std::fmt;
 use std::io::{self, Write};
@@ -50,6 +50,10 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
                 use SubmitError::{Cited, Draft, Format, OtherLedger, Refused};
                 matches!(error, Refused { .. } | OtherLedger { .. } | Cited { .. } | Format { .. } | Draft(_))
             })
+            || matches!(
+                cause.downcast_ref::<SecretError>(),
+                Some(SecretError::AlreadyEncrypted(_) | SecretError::NotEncrypted(_))
+            )
             || matches!(
                 cause.downcast_ref::<DraftError>(),
                 Some(DraftError::Format { .. } | DraftError::Empty)

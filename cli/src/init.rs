@@ -5,13 +5,14 @@
 
 use crate::exit::Refused;
 use crate::keys::{KeyDir, check_name, dir_from_env};
+use crate::passphrase::Passphrases;
 use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow, bail};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, KillSwitch, Role, Scope, SwitchAct};
 use counterfoil_format::note::VerifierKey;
 use counterfoil_format::policy::PolicyBody;
-use counterfoil_ledger::{Draft, Ledger, SecretKey, Signer, SubmissionBuilder, now};
+use counterfoil_ledger::{Draft, Ledger, Passphrase, SecretKey, Signer, SubmissionBuilder, now};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::Write;
@@ -34,6 +35,12 @@ pub struct Args {
     /// The name of the first operator, whose key takes back and holds the kill switch
     #[arg(long, value_name = "NAME", default_value = "operator-1", value_parser = check_name)]
     pub operator: String,
+    /// Encrypt the new keys but the ledger's with one passphrase, which is asked for
+    #[arg(long)]
+    pub encrypt: bool,
+    /// Encrypt the ledger's key too: then nothing lands without the passphrase
+    #[arg(long)]
+    pub encrypt_ledger: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -42,19 +49,45 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   counterfoil init shop --origin example.com/shop
-  counterfoil init shop --origin example.com/shop --executor bot --operator alice
+  counterfoil init shop --origin example.com/shop --operator alice
   COUNTERFOIL_KEY_DIR=~/keys counterfoil init shop --origin example.com/shop
+  counterfoil init shop --origin example.com/shop --encrypt
 
 It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner,
 ledger, executor and operator. Move owner.key away to where it is safe: it is
 needed only to grant keys and to set policy. Every action may be live in the
-first policy. What it prints is for an auditor to keep elsewhere.";
+first policy. What it prints is for an auditor to keep elsewhere.
+
+The ledger's key seals whatever anybody lands, so --encrypt leaves it plain;
+--encrypt-ledger encrypts all four. The passphrase is asked for twice, or read
+as `counterfoil help key` says. `counterfoil key unprotect` decrypts single
+keys, such as the executor's when its agents run on their own.";
 
 impl Args {
     /// What `init` is given when only the ledger's name is said.
     pub fn new(origin: &str) -> Self {
         let (executor, operator) = ("executor-1".to_owned(), "operator-1".to_owned());
-        Args { dir: None, origin: origin.to_owned(), executor, operator, json: false }
+        let (encrypt, encrypt_ledger) = (false, false);
+        Args {
+            dir: None,
+            origin: origin.to_owned(),
+            executor,
+            operator,
+            encrypt,
+            encrypt_ledger,
+            json: false,
+        }
+    }
+
+    /// The names of the keys, and whether each is to be encrypted.
+    fn names(&self) -> [(&str, bool); 4] {
+        let any = self.encrypt || self.encrypt_ledger;
+        [("owner", any), ("ledger", self.encrypt_ledger), (&self.executor, any), (&self.operator, any)]
+    }
+
+    /// The names of the keys that are to be encrypted.
+    fn encrypted(&self) -> Vec<&str> {
+        self.names().into_iter().filter_map(|(name, encrypted)| encrypted.then_some(name)).collect()
     }
 }
 
@@ -89,10 +122,12 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
     let founded = found(args, dir)?;
     let Founded { ledger_id, owner, vkey, keys } = &founded;
     let shown = dir.display();
+    let encrypted = args.encrypted();
     if args.json {
         let object = json!({
             "dir": dir, "origin": args.origin, "ledger_id": ledger_id.to_string(), "owner": owner.to_string(),
             "vkey": vkey, "keys": keys, "executor": args.executor, "operator": args.operator,
+            "encrypted": encrypted,
         });
         writeln!(out, "{object}")?;
         return Ok(());
@@ -101,7 +136,11 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
     writeln!(out, "  ledger id  {ledger_id}")?;
     writeln!(out, "  owner      {owner}")?;
     writeln!(out, "  vkey       {vkey}")?;
-    writeln!(out, "  keys       {} (owner, ledger, {}, {})\n", keys.display(), args.executor, args.operator)?;
+    writeln!(out, "  keys       {} (owner, ledger, {}, {})", keys.display(), args.executor, args.operator)?;
+    if !encrypted.is_empty() {
+        writeln!(out, "  encrypted  {}", encrypted.join(", "))?;
+    }
+    writeln!(out)?;
     writeln!(
         out,
         "Keep the first three lines elsewhere: with them anyone can tell this ledger from another."
@@ -120,10 +159,14 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
 /// Begins a ledger in a directory, or leaves nothing behind.
 pub fn found(args: &Args, dir: &Path) -> Result<Founded> {
     check(args, dir)?;
+    let passphrase = match args.encrypted().is_empty() {
+        true => None,
+        false => Some(Passphrases::default().new_for("the new keys")?),
+    };
     let made_dir = !dir.exists();
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
     let building = dir.join(".being-made");
-    let result = build(args, dir, &building);
+    let result = build(args, dir, &building, passphrase.as_ref());
     if result.is_err() {
         // Everything in it was made here, and none of it is a ledger yet.
         let _ = fs::remove_dir_all(&building);
@@ -141,7 +184,7 @@ fn check(args: &Args, dir: &Path) -> Result<()> {
     if args.origin.contains("://") {
         bail!("--origin {:?}: a URL without its scheme is wanted, like example.com/shop", args.origin);
     }
-    let names = ["owner", "ledger", &args.executor, &args.operator];
+    let names = args.names().map(|(name, _)| name);
     for (at, name) in names.iter().enumerate() {
         if names.iter().skip(at + 1).any(|other| other == name) {
             bail!("two keys would be called {name}; owner and ledger are taken");
@@ -178,7 +221,7 @@ fn check(args: &Args, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn build(args: &Args, dir: &Path, building: &Path) -> Result<Founded> {
+fn build(args: &Args, dir: &Path, building: &Path, passphrase: Option<&Passphrase>) -> Result<Founded> {
     let keys = Keys {
         owner: SecretKey::generate()?,
         ledger: Arc::new(SecretKey::generate()?),
@@ -193,14 +236,13 @@ fn build(args: &Args, dir: &Path, building: &Path) -> Result<Founded> {
 
     let elsewhere = dir_from_env();
     let key_dir = KeyDir::at(elsewhere.clone().unwrap_or_else(|| building.join("keys")));
-    let named = [
-        ("owner", &keys.owner),
-        ("ledger", &*keys.ledger),
-        (args.executor.as_str(), &keys.executor),
-        (args.operator.as_str(), &keys.operator),
-    ];
+    let named = args.names();
     key_dir.create()?;
-    let placed = named.iter().try_for_each(|(name, key)| key_dir.save(name, key));
+    let made = [&keys.owner, &*keys.ledger, &keys.executor, &keys.operator];
+    let placed = named
+        .iter()
+        .zip(made)
+        .try_for_each(|((name, encrypted), key)| key_dir.save(name, key, passphrase.filter(|_| *encrypted)));
     let placed = placed.and_then(|()| move_into_place(building, dir));
     if placed.is_err() && elsewhere.is_some() {
         // None of these was there before, as was checked.

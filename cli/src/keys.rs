@@ -1,24 +1,28 @@
-//! The directory of key files: `NAME.key` is a secret key, `NAME.pub` its public half in hexadecimal.
+//! The directory of key files: `NAME.key` is a secret key, plain or encrypted, `NAME.pub` its public half in
+//! hexadecimal.
 //!
 //! It is `keys/` in the ledger's directory, or what `COUNTERFOIL_KEY_DIR` says. The directory has mode 0700, secret
 //! keys have mode 0600; a secret key that others may read is refused, and so is
 //! a directory that others may write to.
 
+use crate::passphrase::Passphrases;
 use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::Hash;
 use counterfoil_format::body::Role;
-use counterfoil_ledger::{Layout, SecretError, SecretKey, Signer};
+use counterfoil_ledger::{Layout, Passphrase, SecretError, SecretKey, Signer};
 use counterfoil_rules::governance::Governance;
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// A directory of key files.
 #[derive(Debug, Clone)]
 pub struct KeyDir {
     path: PathBuf,
+    passphrases: Rc<Passphrases>,
 }
 
 /// A secret key, with the name under which it is enrolled.
@@ -43,12 +47,17 @@ impl KeyDir {
 
     /// Keys in this directory.
     pub fn at(path: PathBuf) -> Self {
-        KeyDir { path }
+        KeyDir { path, passphrases: Rc::default() }
     }
 
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The passphrases of its encrypted keys.
+    pub fn passphrases(&self) -> &Passphrases {
+        &self.passphrases
     }
 
     /// The file of a secret key.
@@ -67,18 +76,61 @@ impl KeyDir {
         made.with_context(|| self.path.display().to_string())
     }
 
-    /// Writes both halves of a key to new files.
-    pub fn save(&self, name: &str, key: &SecretKey) -> Result<()> {
-        key.save(&self.secret(name))?;
-        let public = self.public(name);
+    /// Writes both halves of a key to new files, the secret one encrypted when there is a passphrase.
+    pub fn save(&self, name: &str, key: &SecretKey, passphrase: Option<&Passphrase>) -> Result<()> {
+        let (secret, public) = (self.secret(name), self.public(name));
+        match passphrase {
+            Some(passphrase) => key.save_encrypted(&secret, passphrase)?,
+            None => key.save(&secret)?,
+        }
         let hex = Hash(*key.public().as_bytes());
-        fs::write(&public, format!("{hex}\n")).with_context(|| public.display().to_string())
+        let write = || {
+            let mut file = File::create_new(&public)?;
+            file.write_all(format!("{hex}\n").as_bytes())?;
+            file.sync_all()?;
+            File::open(&self.path)?.sync_all()
+        };
+        let written = write();
+        if written.is_err() {
+            // It is new, and nobody knows its public half.
+            let _ = fs::remove_file(&secret);
+        }
+        written.with_context(|| public.display().to_string())
     }
 
     /// Reads a secret key.
     pub fn load(&self, name: &str) -> Result<SecretKey> {
+        self.of_file(name, |file| SecretKey::load_with(file, || self.passphrases.of(file)))
+    }
+
+    /// Encrypts a secret key in place.
+    pub fn protect(&self, name: &str) -> Result<SecretKey> {
+        let ask = || self.passphrases.new_for(&format!("the key {name}"));
+        self.of_file(name, |file| SecretKey::protect(file, ask))
+    }
+
+    /// Decrypts a secret key in place.
+    pub fn unprotect(&self, name: &str) -> Result<SecretKey> {
+        self.of_file(name, |file| SecretKey::unprotect(file, || self.passphrases.of(file)))
+    }
+
+    /// The key that is got from the file of this name.
+    fn of_file(&self, name: &str, get: impl FnOnce(&Path) -> Result<SecretKey>) -> Result<SecretKey> {
         check_name(name).map_err(|error| anyhow!("key {name:?}: {error}"))?;
+        self.check_mode()?;
         let path = self.secret(name);
+        get(&path).map_err(|error| match error.downcast_ref() {
+            Some(SecretError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => anyhow!(
+                "there is no key {name}: looked for {}. Secret keys lie in the ledger's directory keys/, or where \
+                 COUNTERFOIL_KEY_DIR says",
+                path.display()
+            ),
+            _ => error,
+        })
+    }
+
+    /// Checks that nobody else can put files into the directory, when it is there.
+    pub fn check_mode(&self) -> Result<()> {
         if let Ok(mode) = fs::metadata(&self.path).map(|dir| dir.mode() & 0o7777)
             && mode & 0o022 != 0
         {
@@ -88,14 +140,7 @@ impl KeyDir {
                 quoted_path(&self.path)
             ));
         }
-        SecretKey::load(&path).map_err(|error| match error {
-            SecretError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => anyhow!(
-                "there is no key {name}: looked for {}. Secret keys lie in the ledger's directory keys/, or where \
-                 COUNTERFOIL_KEY_DIR says",
-                path.display()
-            ),
-            error => error.into(),
-        })
+        Ok(())
     }
 
     /// The secret key of the first enrolled key in force with a role, of those whose file is here.

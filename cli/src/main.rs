@@ -2,7 +2,7 @@
 //!
 //! Beside them stand the pieces that several subcommands use: where the ledger and its keys lie ([`place`], [`keys`]),
 //! rows and values as JSON ([`row_json`], [`json`]), times ([`time`]), tables for people ([`table`]), questions
-//! ([`confirm`]) and exit statuses ([`exit`]).
+//! ([`confirm`], [`passphrase`]) and exit statuses ([`exit`]).
 
 mod append;
 mod backup;
@@ -19,11 +19,13 @@ mod history;
 mod import;
 mod init;
 mod json;
+mod key;
 mod keys;
 mod log;
 mod man;
 mod names;
 mod output;
+mod passphrase;
 mod past;
 mod place;
 mod prove;
@@ -40,6 +42,7 @@ mod state;
 mod status;
 mod summary;
 mod table;
+mod terminal;
 mod time;
 mod undo;
 mod verify;
@@ -80,8 +83,10 @@ Exit status:
   `verify` has statuses of its own; see its help.
 
 Environment:
-  COUNTERFOIL_LEDGER   the ledger's directory, instead of -l
-  COUNTERFOIL_KEY_DIR  where the secret keys lie, instead of DIR/keys";
+  COUNTERFOIL_LEDGER           the ledger's directory, instead of -l
+  COUNTERFOIL_KEY_DIR          where the secret keys lie, instead of DIR/keys
+  COUNTERFOIL_PASSPHRASE_FILE  holds the passphrase of encrypted keys in its
+                               first line; else the terminal is asked";
 
 #[derive(Subcommand)]
 enum Command {
@@ -119,6 +124,8 @@ enum Command {
     Prove(prove::Args),
     /// Prove offline what a ledger is, and say what was not checked
     Verify(verify::Args),
+    /// Make, encrypt and decrypt secret keys
+    Key(key::Args),
     /// Run the main job on a made shop, and leave its ledger to play with
     Demo(demo::Args),
     /// Print a script that completes commands in a shell
@@ -165,6 +172,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Checkpoint(args) => checkpoint::run(&args, &place()?, out)?,
         Command::Prove(args) => prove::run(&args, &place()?, out)?,
         Command::Verify(args) => return verify::run(&args, cli.ledger.as_deref()),
+        Command::Key(args) => key::run(&args, cli.ledger.as_deref(), out)?,
         Command::Completions(args) => completions::run(&args, out)?,
         Command::Demo(args) => demo::run(&args, out)?,
         Command::Man(args) => man::run(&args, out)?,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Place {
     dir: PathBuf,
+    keys: KeyDir,
 }
 
 impl Place {
@@ -21,7 +22,9 @@ impl Place {
                  makes one",
                 file.display()
             ),
-            Some(dir) if !dir.as_os_str().is_empty() => Ok(Place { dir: dir.to_owned() }),
+            Some(dir) if !dir.as_os_str().is_empty() => {
+                Ok(Place { dir: dir.to_owned(), keys: KeyDir::of(dir) })
+            }
             _ => bail!(
                 "no ledger was named: give -l DIR or set COUNTERFOIL_LEDGER \
                  (`counterfoil init DIR --origin NAME` begins one)"
@@ -35,8 +38,16 @@ impl Place {
     }
 
     /// Where its secret keys lie.
-    pub fn keys(&self) -> KeyDir {
-        KeyDir::of(&self.dir)
+    pub fn keys(&self) -> &KeyDir {
+        &self.keys
+    }
+
+    /// An error that says why this is no ledger, when it is none.
+    pub fn must_exist(&self) -> Result<()> {
+        if !Layout::of(&self.dir).log().is_dir() {
+            self.log()?;
+        }
+        Ok(())
     }
 
     /// Opens the log for reading. Another process may be writing.
@@ -46,11 +57,9 @@ impl Place {
 
     /// Opens the ledger for writing with its sealing key, and says on standard error what was mended.
     pub fn ledger(&self) -> Result<Ledger> {
-        if !Layout::of(&self.dir).log().is_dir() {
-            // Reading gives the better error: a missing key is not what is wrong.
-            self.log()?;
-        }
-        let seal_key = self.keys().load("ledger").context("the key that seals")?;
+        // A missing key would not be what is wrong.
+        self.must_exist()?;
+        let seal_key = self.keys.load("ledger").context("the key that seals")?;
         let ledger = Ledger::open(&self.dir, Arc::new(seal_key))?;
         for notice in ledger.notices() {
             eprintln!("counterfoil: note: {notice}");

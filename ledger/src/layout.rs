@@ -246,7 +246,8 @@ pub(crate) fn pieces(
     Ok(())
 }
 
-/// The name of a file until it is whole. Nothing but [`Layout::copy`] and [`Layout::link`] uses it.
+/// The name of a file until it is whole. In a ledger's directory nothing but [`Layout::copy`] and [`Layout::link`] uses
+/// it, and beside key files nothing but what encrypts and decrypts them.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);

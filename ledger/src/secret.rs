@@ -1,22 +1,13 @@
-//! Secret keys: making, keeping and using them.
-//!
-//! # Format
-//!
-//! A key file is one line, `counterfoil-secret-key-v1 `, 64 hexadecimal digits of the Ed25519 seed (RFC 8032), and a
-//! newline. It must be readable by its owner alone (mode 0600).
+//! Secret keys: making and using them. How they are kept is told by [`crate::keyfile`].
 
+use crate::passphrase::PassphraseError;
 use counterfoil_format::key::{EnrolError, PublicKey, SignatureBytes};
 use ed25519_dalek::{Signer as _, SigningKey};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use zeroize::Zeroizing;
-
-const PREFIX: &str = "counterfoil-secret-key-v1 ";
-const SEED_DIGITS: usize = 64;
 
 /// Something that signs with one key: a key in memory, or one in a device.
 pub trait Signer: Send + Sync {
@@ -48,6 +39,48 @@ pub enum SecretError {
     /// The file is no key file.
     #[error("{}: not a secret key file of this program", .0.display())]
     Malformed(PathBuf),
+    /// The file is encrypted with a passphrase, and none was given.
+    #[error("{}: this secret key is encrypted, and no passphrase was given", .0.display())]
+    Encrypted(PathBuf),
+    /// The file should be encrypted, and is.
+    #[error("{}: this secret key is encrypted already", .0.display())]
+    AlreadyEncrypted(PathBuf),
+    /// The file should be decrypted, and is plain.
+    #[error("{}: this secret key is not encrypted", .0.display())]
+    NotEncrypted(PathBuf),
+    /// The file is encrypted with another passphrase. One whose encrypted part was changed cannot be told apart.
+    #[error("{}: this is not the passphrase of this secret key", .0.display())]
+    WrongPassphrase(PathBuf),
+    /// The file is encrypted for holders of keys, which no passphrase opens.
+    #[error("{}: encrypted for other keys and not with a passphrase; decrypt it with `age -d -i`", .0.display())]
+    NoPassphrase(PathBuf),
+    /// The file begins as an encrypted one does, and was cut short or changed.
+    #[error("{}: this encrypted secret key is cut short or damaged; take it from a copy", .0.display())]
+    Damaged(PathBuf),
+    /// To try a passphrase would take more work and memory than a key file may ask for.
+    #[error("{}: trying a passphrase takes 2^{log_n} blocks of scrypt, and at most 2^{limit} are spent; decrypt it with \
+             `age -d` if you trust it", path.display())]
+    TooMuchWork {
+        /// The file.
+        path: PathBuf,
+        /// The binary logarithm of scrypt's N that the file asks for.
+        log_n: u8,
+        /// The largest one that is accepted.
+        limit: u8,
+    },
+    /// The passphrase may not be used.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
+    /// A file stands where the new one would be written before it takes the place of the old.
+    #[error("{}: another run is changing this secret key, or one was interrupted and left this file; the key file beside \
+             it is whole. When no other run is at work, remove this one and try again", .0.display())]
+    Unfinished(PathBuf),
+    /// The file belongs to another user, who could not read the one that would take its place.
+    #[error("{}: this secret key belongs to another user; do it as that user", .0.display())]
+    Owner(PathBuf),
+    /// A new file does not hold the key that was written to it. The old one is kept.
+    #[error("{}: the key could not be read back; nothing was changed", .0.display())]
+    NotReadBack(PathBuf),
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(String),
@@ -83,42 +116,9 @@ impl SecretKey {
         Self::from_seed(&seed)
     }
 
-    /// Writes the key to a new file of mode 0600. A file that exists is an error.
-    pub fn save(&self, path: &Path) -> Result<(), SecretError> {
-        let mut line = Zeroizing::new(String::with_capacity(PREFIX.len() + SEED_DIGITS + 1));
-        line.push_str(PREFIX);
-        for byte in self.key.as_bytes() {
-            for digit in [byte >> 4, byte & 15] {
-                line.extend(char::from_digit(digit.into(), 16));
-            }
-        }
-        line.push('\n');
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-            file.write_all(line.as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(|error| SecretError::Io { path: path.to_owned(), error })
-    }
-
-    /// Reads a key file, which nobody but its owner may be able to read.
-    pub fn load(path: &Path) -> Result<Self, SecretError> {
-        let io = |error| SecretError::Io { path: path.to_owned(), error };
-        let mode = fs::metadata(path).map_err(io)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(SecretError::Permissions { path: path.to_owned(), mode });
-        }
-        let mut text = Zeroizing::new(String::new());
-        let longest = (PREFIX.len() + SEED_DIGITS + 2) as u64;
-        let read = File::open(path).map_err(io)?.take(longest).read_to_string(&mut text);
-        let malformed = || SecretError::Malformed(path.to_owned());
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => malformed(),
-            _ => io(error),
-        })?;
-        let digits = text.trim_end().strip_prefix(PREFIX).ok_or_else(malformed)?;
-        let seed = counterfoil_format::Hash::from_hex(digits).ok_or_else(malformed)?;
-        Self::from_seed(&Zeroizing::new(seed.0))
+    /// The seed that the key is made from.
+    pub(crate) fn seed(&self) -> &[u8; 32] {
+        self.key.as_bytes()
     }
 }
 

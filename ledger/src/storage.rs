@@ -30,6 +30,8 @@ pub enum Access {
     Write,
     /// A new file, to be read and written; an error when there is one.
     CreateNew,
+    /// The same, to be read by nobody but its owner.
+    CreatePrivate,
     /// A new file, or the one that is there, emptied.
     Replace,
 }
@@ -168,6 +170,7 @@ impl Storage for Disk {
             Access::Read => options.read(true),
             Access::Write => options.read(true).write(true),
             Access::CreateNew => options.read(true).write(true).create_new(true),
+            Access::CreatePrivate => options.read(true).write(true).create_new(true).mode(0o600),
             Access::Replace => options.read(true).write(true).create(true).truncate(true),
         };
         Ok(Arc::new(DiskFile(open_regular(&mut options, path)?)))

@@ -72,7 +72,9 @@ impl Shop {
 /// The program, with nothing of the environment that it would read.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
-    command.env_remove("COUNTERFOIL_LEDGER").env_remove("COUNTERFOIL_KEY_DIR");
+    for variable in ["COUNTERFOIL_LEDGER", "COUNTERFOIL_KEY_DIR", "COUNTERFOIL_PASSPHRASE_FILE"] {
+        command.env_remove(variable);
+    }
     command
 }
 

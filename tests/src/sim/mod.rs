@@ -158,11 +158,13 @@ impl SimFs {
 impl Storage for SimFs {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StoredFile>> {
         let mut world = self.world();
-        let creates = matches!(access, Access::CreateNew | Access::Replace);
+        let creates = matches!(access, Access::CreateNew | Access::CreatePrivate | Access::Replace);
         world.enter(if creates { Call::Create } else { Call::Open }, path)?;
         let ino = match (world.names.get(path).copied(), access) {
             (Some(Node::Directory), _) => return Err(io::ErrorKind::IsADirectory.into()),
-            (Some(Node::File(_)), Access::CreateNew) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Some(Node::File(_)), Access::CreateNew | Access::CreatePrivate) => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
             (Some(Node::File(ino)), Access::Replace) => {
                 world.change(ino, world::Change::Truncate(0));
                 ino
