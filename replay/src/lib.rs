@@ -33,4 +33,5 @@ pub mod diff;
 pub mod history;
 pub mod operation;
 pub mod plan;
+pub mod rehearsal;
 pub mod state;
