@@ -4,7 +4,7 @@
 
 use counterfoil_format::intent::Tier;
 use counterfoil_format::policy::{Class, PolicyBody, Reach};
-use counterfoil_policy::{PRESETS, PolicyFile, preset};
+use counterfoil_policy::{PRESETS, PolicyFile, diff, preset};
 use counterfoil_rules::policy::Policy;
 
 fn parsed(name: &str) -> PolicyFile {
@@ -59,6 +59,19 @@ fn the_default_one_is_that_of_a_shop() {
     assert_eq!(lifecycle.stages.len(), 8);
     assert!(lifecycle.allows("", "candidate") && lifecycle.allows("winner", "scaling"));
     assert!(!lifecycle.allows("paused", "scaling") && !lifecycle.allows("", "winner"));
+}
+
+/// What the file spells out is what holds where a file says nothing, so that taking a part of it away changes little.
+#[test]
+fn the_default_one_spells_out_what_an_empty_file_means() {
+    let empty = PolicyFile::parse("").unwrap();
+    let changes: Vec<_> =
+        diff(&empty.body(), &parsed("default").body()).iter().map(ToString::to_string).collect();
+    assert!(
+        changes.iter().all(|change| change.starts_with("action ") || change.starts_with("limit ")),
+        "{changes:#?}"
+    );
+    assert_eq!(changes.len(), 8);
 }
 
 /// The file with the # taken away from its examples: comments behind an empty one that begin a table or name metrics.

@@ -9,7 +9,7 @@ use counterfoil_format::policy::{
     SumLimit, Writers,
 };
 use counterfoil_format::value::Decimal;
-use counterfoil_policy::{PRESETS, PolicyFile, Problem};
+use counterfoil_policy::{PRESETS, PolicyFile, Problem, diff};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -268,6 +268,23 @@ proptest! {
         let file = PolicyFile::parse(&text).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
         prop_assert_eq!(file.body(), body, "{}", text);
         prop_assert_eq!(file.to_toml(), text);
+    }
+
+    #[test]
+    fn policies_differ_exactly_when_a_difference_is_told(old in policy(), new in policy(), part in 0..7) {
+        let mut near = old.clone();
+        match part {
+            0 => near.writers = new.writers,
+            1 => near.separation = new.separation,
+            2 => near.rules = new.rules,
+            3 => near.lifecycle = new.lifecycle,
+            4 => near.limits = new.limits,
+            5 => near.drill_period = new.drill_period,
+            _ => near.segment_bytes = new.segment_bytes,
+        }
+        let told = diff(&old.body(), &near.body());
+        prop_assert_eq!(told.is_empty(), old.body() == near.body(), "{:?}", told);
+        prop_assert_eq!(diff(&old.body(), &old.body()), []);
     }
 
     #[test]
