@@ -267,6 +267,8 @@ proptest! {
         let text = PolicyFile::from_body(&body).to_toml();
         let file = PolicyFile::parse(&text).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))?;
         prop_assert_eq!(file.body(), body, "{}", text);
+        let hidden = |c: char| c != '\n' && (c.is_control() || ['\u{202e}', '\u{200b}', '\u{feff}'].contains(&c));
+        prop_assert!(!text.chars().any(hidden), "{}", text.escape_debug());
         prop_assert_eq!(file.to_toml(), text);
     }
 

@@ -45,6 +45,11 @@ fn a_rule_that_takes_the_place_of_one_that_asks_for_more() {
         "{wide}[action.\"REPLY_*\"]\nlive = true\njudge = 0.9\nattested = true\nmetrics = {{ csat = 3 }}"
     ));
     assert_eq!(nested, NONE);
+    let nested = warned("[action.\"AD*\"]\nlive = true\njudge = 0.5\n[action.\"AD_*\"]\nlive = true");
+    assert_eq!(
+        nested,
+        ["4:9: rules do not add up: this one takes the place of `AD*`, and does not ask for a judge's score"]
+    );
 }
 
 #[test]
