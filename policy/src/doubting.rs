@@ -1,0 +1,96 @@
+//! Finds what is doubtful in settings that can be set.
+
+use crate::doubt::Doubt;
+use crate::nearest::nearest;
+use crate::reading::Marks;
+use crate::settings::{Bound, EVERY, Rule, Settings, Span, Stages, Unknown};
+use crate::source::shown;
+use std::collections::BTreeSet;
+
+/// All doubts, each with the byte where it stands, ascending.
+pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> {
+    let mut found = Vec::new();
+    if settings.unknown == Unknown::Review {
+        let live = settings.rules.values().any(|rule| rule.live);
+        found.extend((!live).then_some((0, Doubt::NothingLive)));
+        let said = marks.unknown.filter(|_| settings.rules.contains_key(EVERY));
+        found.extend(said.map(|at| (at, Doubt::UnknownNeverAsked)));
+    }
+    for (pattern, rule) in &settings.rules {
+        let at = marks.rules.get(pattern).copied().unwrap_or(0);
+        found.extend(about_rule(settings, pattern, rule).map(|doubt| (at, doubt)));
+    }
+    for ((span, bound), at) in settings.limits.iter().zip(&marks.limits) {
+        found.extend(about_limit(settings, span, bound).map(|doubt| (*at, doubt)));
+    }
+    if let Some(lifecycle) = &settings.lifecycle {
+        let place = |stage: &str| marks.stages.get(stage).copied().unwrap_or(marks.lifecycle);
+        found.extend(about_stages(lifecycle).into_iter().map(|(stage, doubt)| (place(stage), doubt)));
+    }
+    found.sort_by_key(|(at, _)| *at);
+    found
+}
+
+fn about_rule(settings: &Settings, pattern: &str, rule: &Rule) -> impl Iterator<Item = Doubt> {
+    let any_score = (rule.attested && rule.judge.is_none()).then_some(Doubt::AnyScore);
+    let less = instead_of(settings, pattern).filter(|(_, wider)| wider.live && rule.live).and_then(
+        |(wider, other)| {
+            let demands = missing_demands(rule, other);
+            (!demands.is_empty()).then(|| Doubt::AsksLess { wider: shown(wider), demands })
+        },
+    );
+    any_score.into_iter().chain(less)
+}
+
+/// The rule that would hold for a pattern's actions if it were not there.
+pub(crate) fn instead_of<'s>(settings: &'s Settings, pattern: &str) -> Option<(&'s str, &'s Rule)> {
+    let Some(prefix) = pattern.strip_suffix('*') else { return settings.wider(pattern) };
+    let (last, _) = prefix.char_indices().next_back()?;
+    settings.wider(prefix.get(..last)?)
+}
+
+/// What another rule asks for, and this one does not ask for at all.
+fn missing_demands(rule: &Rule, other: &Rule) -> Vec<String> {
+    let judge = (other.judge.is_some() && rule.judge.is_none() && !rule.attested)
+        .then(|| "a judge's score".to_owned());
+    let signed = (other.attested && !rule.attested).then(|| "a judge's signature".to_owned());
+    let metrics = other.metrics.keys().filter(|metric| !rule.metrics.contains_key(*metric));
+    let metrics = metrics.map(|metric| format!("the metric `{}`", shown(metric)));
+    judge.into_iter().chain(signed).chain(metrics).collect()
+}
+
+fn about_limit(settings: &Settings, span: &Span, bound: &Bound) -> impl Iterator<Item = Doubt> {
+    let rules = settings.governing(&span.actions);
+    let pattern = || shown(&span.actions);
+    let covered = if rules.is_empty() {
+        let near = nearest(&span.actions, settings.rules.keys().map(String::as_str)).map(shown);
+        Some(Doubt::CoversNothing { pattern: pattern(), nearest: near })
+    } else {
+        (!rules.iter().any(|(_, rule)| rule.live)).then(|| Doubt::NeverLive { pattern: pattern() })
+    };
+    let nothing = bound.sum.is_some_and(|most| most.mantissa == 0).then_some(Doubt::NoAmount);
+    covered.into_iter().chain(nothing)
+}
+
+/// Stages that moves do not lead to, or not out of.
+fn about_stages(lifecycle: &Stages) -> Vec<(&str, Doubt)> {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![""];
+    while let Some(from) = next.pop() {
+        let onward = lifecycle.from(from).filter(|to| !to.is_empty());
+        next.extend(onward.filter(|to| reached.insert(*to)));
+    }
+    let mut found = Vec::new();
+    if reached.is_empty() {
+        found.push(("", Doubt::NoStart));
+    }
+    for stage in lifecycle.stages.iter().map(String::as_str) {
+        if !reached.is_empty() && !reached.contains(stage) {
+            found.push((stage, Doubt::NotReached { stage: shown(stage) }));
+        }
+        if lifecycle.from(stage).next().is_none() {
+            found.push((stage, Doubt::NotLeft { stage: shown(stage) }));
+        }
+    }
+    found
+}
