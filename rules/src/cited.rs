@@ -59,7 +59,7 @@ pub struct PutAside {
 }
 
 /// The parts that an approval shares with the row that it approves.
-const SHARED: [PartTag; 5] =
+pub const APPROVED: [PartTag; 5] =
     [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Ops, PartTag::Effects];
 
 /// Checks a review row against the row that it is about. `commitments` are those of the review row's own parts, in tag
@@ -97,7 +97,7 @@ pub fn check_review(
     let mut scratch = Vec::new();
     let present = PartTag::AUTHORED.into_iter().filter(|tag| head.parts & tag.bit() != 0);
     let own: Vec<_> = present.zip(commitments).collect();
-    for tag in SHARED {
+    for tag in APPROVED {
         let ours = own.iter().find(|(found, _)| *found == tag).map(|(_, commitment)| **commitment);
         if target.commitment(tag, &mut scratch)? != ours {
             return Err(CitedFault::OtherPart { row, part: tag.name() });
