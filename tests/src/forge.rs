@@ -4,10 +4,10 @@
 //! hashes, signatures and checksums that hold, so that only the check that looks at the broken rule can object.
 //! Everything follows from the seed; two runs give the same bytes.
 
-use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Rollback, Submission, Who, ops_content};
+use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Rollback, Submission, Who};
 use crate::founding::Founding;
 use crate::output::{Ledger, Sink};
-use crate::piece::{Piece, inverse_content};
+use crate::piece::{Piece, inverse_content, pieces};
 use crate::rng::Rng;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, Role, SwitchAct};
@@ -215,7 +215,7 @@ impl Forge {
 
     /// Lands one row and yields the hash of its intent.
     fn write_row(&mut self, mut draft: Draft, place: (u32, u32), builder: &mut GroupBuilder) -> Hash {
-        let mut pieces = self.pieces(&mut draft);
+        let mut pieces = pieces(&mut self.rng, &mut draft);
         let seq = self.next_seq;
         let landed_at = self.clock;
         let head = IntentHead {
@@ -265,20 +265,6 @@ impl Forge {
         self.next_seq += 1;
         self.clock += TICK;
         intent
-    }
-
-    /// The authored parts of a draft, in tag order.
-    fn pieces(&mut self, draft: &mut Draft) -> Vec<Piece> {
-        if !draft.ops.is_empty() {
-            for op in &mut draft.ops {
-                if let crate::draft::ChangeDraft::Put(salt, _) = &mut op.change {
-                    salt.get_or_insert_with(|| self.rng.bytes());
-                }
-            }
-            draft.contents[PartTag::Ops as usize] = Some(ops_content(&draft.ops));
-        }
-        let given = PartTag::AUTHORED.into_iter().zip(&mut draft.contents);
-        given.filter_map(|(tag, content)| Some(Piece::new(tag, self.rng.bytes(), content.take()?))).collect()
     }
 
     /// Decides what becomes of a row as an honest ledger would, and moves state and governance on.
