@@ -93,7 +93,8 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         readings.iter().map(|reading| reading.sample()).filter(|sample| fits(&calibration, sample)).collect();
     let mut values: Vec<_> = samples.iter().map(|sample| sample.value).collect();
     let threshold = quantile(&mut values, args.quantile).ok_or_else(|| {
-        let action = args.action.as_ref().map_or_else(String::new, |action| format!(" with the action {action}"));
+        let action =
+            args.action.as_ref().map_or_else(String::new, |action| format!(" with the action {action}"));
         Refused::error(format!(
             "there is no reading of {}{action} since {}; `counterfoil log --kind evidence` lists readings",
             args.metric,

@@ -6,12 +6,12 @@
 use crate::exit::Refused;
 use crate::keys::{KeyDir, check_name, dir_from_env};
 use crate::passphrase::Passphrases;
+use crate::policy;
 use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow, bail};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, KillSwitch, Role, Scope, SwitchAct};
 use counterfoil_format::note::VerifierKey;
-use counterfoil_format::policy::PolicyBody;
 use counterfoil_ledger::{Draft, Ledger, Passphrase, SecretKey, Signer, SubmissionBuilder, now};
 use serde_json::json;
 use std::fs::{self, File};
@@ -41,6 +41,9 @@ pub struct Args {
     /// Encrypt the ledger's key too: then nothing lands without the passphrase
     #[arg(long)]
     pub encrypt_ledger: bool,
+    /// The first policy: `default`, `open`, or a file; see `counterfoil policy`
+    #[arg(long, value_name = "POLICY", default_value = "default")]
+    pub policy: String,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -75,6 +78,7 @@ impl Args {
             operator,
             encrypt,
             encrypt_ledger,
+            policy: "default".to_owned(),
             json: false,
         }
     }
@@ -90,9 +94,6 @@ impl Args {
         self.names().into_iter().filter_map(|(name, encrypted)| encrypted.then_some(name)).collect()
     }
 }
-
-/// The segment size that the first policy sets.
-const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// The keys of a new ledger.
 struct Keys {
@@ -228,8 +229,8 @@ fn build(args: &Args, dir: &Path, building: &Path, passphrase: Option<&Passphras
         executor: SecretKey::generate()?,
         operator: SecretKey::generate()?,
     };
-    let policy = PolicyBody::open(SEGMENT_BYTES);
-    let ledger = Ledger::create(building, &args.origin, policy, &keys.owner, keys.ledger.clone())?;
+    let policy = policy::named(&args.policy)?;
+    let ledger = Ledger::create(building, &args.origin, policy.body(), &keys.owner, keys.ledger.clone())?;
     let ledger_id = ledger.ledger_id();
     first_rows(args, &ledger, &keys)?;
     ledger.close()?;

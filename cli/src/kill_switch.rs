@@ -89,13 +89,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
 }
 
-fn turn(
-    how: &Move,
-    act: SwitchAct,
-    to: Option<&str>,
-    place: &Place,
-    out: &mut dyn Write,
-) -> Result<()> {
+fn turn(how: &Move, act: SwitchAct, to: Option<&str>, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let governance = log.governance()?;
     let author = author(place, &governance, how.author.as_deref())?;
@@ -212,7 +206,9 @@ fn status(shown: &Shown, place: &Place, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let is = match (switch.engaged, switch.drilling) {
-        (true, true) => "ENGAGED for a drill that has not ended; `counterfoil kill-switch drill` goes on with it",
+        (true, true) => {
+            "ENGAGED for a drill that has not ended; `counterfoil kill-switch drill` goes on with it"
+        }
         (true, false) => "ENGAGED: no live decision is applied",
         (false, _) => "released",
     };

@@ -4,9 +4,11 @@
 //! rows and values as JSON ([`row_json`], [`json`]), times ([`time`]), tables for people ([`table`]), questions
 //! ([`confirm`], [`passphrase`]) and exit statuses ([`exit`]).
 
+mod act;
 mod append;
 mod backup;
 mod body_json;
+mod calibrate;
 mod checkpoint;
 mod completions;
 mod confirm;
@@ -21,6 +23,7 @@ mod init;
 mod json;
 mod key;
 mod keys;
+mod kill_switch;
 mod log;
 mod man;
 mod names;
@@ -28,12 +31,14 @@ mod output;
 mod passphrase;
 mod past;
 mod place;
+mod policy;
 mod prove;
 mod quote;
 mod redo;
 mod reindex;
 mod restore;
 mod retry;
+mod review;
 mod rollback;
 mod row_json;
 mod shop;
@@ -114,6 +119,14 @@ enum Command {
     Restore(restore::Args),
     /// Bring back what a rollback took back
     Redo(redo::Args),
+    /// Show, check, compare, rehearse and set the policy
+    Policy(policy::Args),
+    /// Pull the kill switch, release it, hand it over, drill it
+    KillSwitch(kill_switch::Args),
+    /// Approve or reject decisions that were put aside
+    Review(review::Args),
+    /// Compute a threshold from the store's own readings
+    Calibrate(calibrate::Args),
     /// Copy the ledger, or bring an older copy up to date, and verify the copy
     Backup(backup::Args),
     /// Rebuild side files, state index and tiles from the segments
@@ -167,6 +180,10 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Rollback(args) => rollback::run(&args, &place()?, out)?,
         Command::Restore(args) => restore::run(&args, &place()?, out)?,
         Command::Redo(args) => redo::run(&args, &place()?, out)?,
+        Command::Policy(args) => policy::run(&args, place, out)?,
+        Command::KillSwitch(args) => kill_switch::run(&args, &place()?, out)?,
+        Command::Review(args) => review::run(&args, &place()?, out)?,
+        Command::Calibrate(args) => calibrate::run(&args, &place()?, out)?,
         Command::Backup(args) => backup::run(&args, &place()?, out)?,
         Command::Reindex(args) => reindex::run(&args, &place()?, out)?,
         Command::Checkpoint(args) => checkpoint::run(&args, &place()?, out)?,

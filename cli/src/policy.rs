@@ -149,10 +149,17 @@ fn show(args: &Show, place: impl Fn() -> Result<Place>, out: &mut dyn Write) -> 
     if let Some(name) = &args.preset {
         let found = preset(name).ok_or_else(|| {
             let names: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
-            Refused::error(format!("no policy {name} comes with this program; there are {}", names.join(", ")))
+            Refused::error(format!(
+                "no policy {name} comes with this program; there are {}",
+                names.join(", ")
+            ))
         })?;
         match args.json {
-            true => writeln!(out, "{}", json!({ "preset": found.name, "about": found.about, "toml": found.text }))?,
+            true => writeln!(
+                out,
+                "{}",
+                json!({ "preset": found.name, "about": found.about, "toml": found.text })
+            )?,
             false => write!(out, "{}", found.text)?,
         }
         return Ok(());

@@ -90,16 +90,6 @@ fn waits(row: &Row<'_>) -> bool {
     row.head.kind == Kind::Decision && row.landing.outcome == Outcome::Review
 }
 
-/// How many decisions wait for a human.
-pub fn waiting(log: &Log, governance: &Governance) -> Result<u64> {
-    let mut count = 0;
-    log.scan::<ReadError>(0..log.head().size, |row| {
-        count += u64::from(waits(row) && governance.reviewed_by(row.landing.seq).is_none());
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(count)
-}
-
 fn list(args: &List, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let (governance, names) = (log.governance()?, Names::of(&log)?);
@@ -115,8 +105,13 @@ fn list(args: &List, place: &Place, out: &mut dyn Write) -> Result<()> {
         let about = entity(row).map_err(|error| log.damaged(seq, error))?;
         let reasons: Vec<_> = row.landing.reasons.iter().map(|reason| reason.name()).collect();
         if args.json {
-            let stays: Vec<_> =
-                row.landing.reasons.iter().filter(|reason| !is_clearable(**reason)).map(|it| it.name()).collect();
+            let stays: Vec<_> = row
+                .landing
+                .reasons
+                .iter()
+                .filter(|reason| !is_clearable(**reason))
+                .map(|it| it.name())
+                .collect();
             let object = json!({
                 "seq": seq, "landed_at": time::print(row.landing.landed_at), "action": row.head.action,
                 "entity": about, "reasons": reasons, "no_approval_clears": stays, "settled_by": by,
@@ -194,7 +189,9 @@ fn check(log: &Log, governance: &Governance, row: u64) -> Result<()> {
         )));
     }
     match governance.reviewed_by(row) {
-        Some(by) => Err(Refused::error(format!("row {row} was settled already, by row {by}; see `counterfoil show {by}`"))),
+        Some(by) => Err(Refused::error(format!(
+            "row {row} was settled already, by row {by}; see `counterfoil show {by}`"
+        ))),
         None => Ok(()),
     }
 }

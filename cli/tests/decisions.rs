@@ -54,7 +54,15 @@ fn what_init_prints_is_the_same_in_json_and_for_people() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().join("new");
     let begun = finish(
-        program().arg("init").arg(&at).args(["--origin", "x.org/s", "--operator", "alice", "--json"]),
+        program().arg("init").arg(&at).args([
+            "--origin",
+            "x.org/s",
+            "--policy",
+            "open",
+            "--operator",
+            "alice",
+            "--json",
+        ]),
         b"",
     );
     let told = begun.json();
@@ -74,7 +82,7 @@ fn keys_may_lie_elsewhere() {
     let with_keys = |args: &[&str], input: &str| {
         finish(program().arg("-l").arg(&at).args(args).env("COUNTERFOIL_KEY_DIR", &keys), input.as_bytes())
     };
-    assert_eq!(with_keys(&["init", "--origin", "x.org/s"], "").status, 0);
+    assert_eq!(with_keys(&["init", "--origin", "x.org/s", "--policy", "open"], "").status, 0);
     assert!(keys.join("owner.key").exists() && !at.join("keys").exists());
     assert_eq!(with_keys(&["append"], &put("a", 1)).status, 0);
     finish(program().arg("-l").arg(&at).arg("append"), put("b", 1).as_bytes())

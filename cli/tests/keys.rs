@@ -173,7 +173,7 @@ fn a_ledger_begins_with_encrypted_keys_and_seals_by_itself() {
     let (at, unmade) = (dir.path().join("s"), dir.path().join("unmade"));
     let init = |at: &Path| {
         let mut command = program();
-        command.arg("init").arg(at).args(["--origin", "x.org/s", "--encrypt"]);
+        command.arg("init").arg(at).args(["--origin", "x.org/s", "--policy", "open", "--encrypt"]);
         detached(&command)
     };
     finish(&mut init(&unmade), b"").fails(2, &["no terminal", VARIABLE]);

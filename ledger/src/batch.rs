@@ -177,7 +177,8 @@ impl Batch {
             return Some(submission);
         }
         let landed_at = now.max(self.end.landed_at);
-        match self.decide(ground, &submission, landed_at) {
+        let signed = submission.check_signer(&ground.governance.keys);
+        match signed.and_then(|()| self.decide(ground, &submission, landed_at)) {
             Ok((bytes, rulings, rollbacks)) => {
                 self.rows += rulings.len();
                 self.bytes += bytes;
@@ -197,6 +198,11 @@ impl Batch {
                 None
             }
         }
+    }
+
+    /// Answers a submission without deciding it.
+    pub fn refuse(&mut self, error: SubmitError) {
+        self.decided.push(Err(error));
     }
 
     /// Decides all intents of a submission and takes in what they change, or nothing of it.

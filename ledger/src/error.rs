@@ -4,6 +4,7 @@ use crate::draft::DraftError;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::FrameError;
+use counterfoil_format::intent::KeyId;
 use counterfoil_rules::land::Refusal;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,15 @@ impl FileError {
     /// For use in `map_err`.
     pub fn at(path: &Path) -> impl FnOnce(io::Error) -> FileError {
         move |error| FileError { path: path.to_owned(), error }
+    }
+
+    /// What those are told who submit while the inbox cannot be looked into.
+    pub(crate) fn unseen(&self) -> ReadError {
+        let reason = format!(
+            "{}; nothing was written, since a pulled kill switch may lie there: make it readable, and submit again",
+            self.error
+        );
+        FileError { path: self.path.clone(), error: io::Error::new(self.error.kind(), reason) }.into()
     }
 
     /// The same error, saying what to do.
@@ -109,6 +119,9 @@ pub enum OpenError {
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(String),
+    /// What lies in the inbox cannot be landed.
+    #[error("what lies in inbox/ cannot be landed: {0}. Open the ledger again to see what is on disk")]
+    Inbox(String),
     /// A row that governs cannot be read or does not hold.
     #[error("row {row}: {reason}")]
     Governance {
@@ -161,6 +174,9 @@ pub enum SubmitError {
         /// Why.
         error: CodecError,
     },
+    /// The key that has signed it is not the one that the ledger knows by its id.
+    #[error("key {0} is enrolled in this ledger as another key than the one that has signed")]
+    OtherKey(KeyId),
     /// The submission could not be made.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -175,6 +191,23 @@ pub enum SubmitError {
     /// An earlier write or sync failed. Nothing of this submission was written.
     #[error("nothing was written, since an earlier write failed ({0}); open the ledger again to go on")]
     Poisoned(String),
+}
+
+/// Why a submission was not left in an inbox.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// There is no ledger.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It is too large to be left.
+    #[error("{0}; leave fewer intents at a time, or submit them to the open ledger")]
+    TooLarge(CodecError),
+    /// The operating system gives no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Random(String),
+    /// The disk. Where only the last sync failed, the submission may be there, and may land.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// Why a row cannot be read.

@@ -17,6 +17,10 @@
     reason = "a test, and files that are made for another crate"
 )]
 
+#[path = "commit/intake.rs"]
+mod intake;
+#[path = "commit/posts.rs"]
+mod posts;
 #[path = "commit/stages.rs"]
 mod stages;
 
@@ -86,7 +90,8 @@ impl Model {
     fn new(setting: Setting, governance: Governance) -> Self {
         let Setting { trouble, places, due, .. } = setting;
         let (disk, underway) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let log = Arc::new(Log { trouble, places, disk, underway, progress: Condvar::new() });
+        let (progress, inbox) = (Condvar::new(), Mutex::default());
+        let log = Arc::new(Log { trouble, places, disk, underway, progress, inbox });
         let stages = Stages {
             governance,
             limits: Limits::default(),

@@ -57,9 +57,9 @@ mod turn;
 
 pub use diff::{Change, Difference, Subject, diff};
 pub use doubt::{Doubt, PolicyWarning};
-pub use quantity::time as parse_time;
 pub use file::{FILE_BYTES, PolicyFile};
 pub use presets::{PRESETS, Preset, preset};
 pub use problem::{ERRORS, Hint, NameFault, NumberFault, PolicyError, PolicyErrors, Problem, QuantityFault};
+pub use quantity::time as parse_time;
 pub use source::Place;
 pub use turn::Turn;

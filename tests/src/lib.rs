@@ -41,6 +41,7 @@ pub mod lawless;
 pub mod notice;
 pub mod output;
 mod piece;
+pub mod post;
 pub mod rng;
 pub mod sample;
 pub mod shop;

@@ -53,7 +53,8 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     writeln!(out, "{count} of {} decisions would have landed differently:", rehearsal.judged)?;
-    let mut table = Table::with_heading(&["SEQ", "ACTION", "ENTITY", "LANDED", "WOULD BE"]).right(0).fitting();
+    let mut table =
+        Table::with_heading(&["SEQ", "ACTION", "ENTITY", "LANDED", "WOULD BE"]).right(0).fitting();
     for found in rehearsal.differences.iter().take(args.limit) {
         let entity = found.entity.as_deref().unwrap_or_default();
         let seq = found.row.to_string();
