@@ -19,6 +19,7 @@ use std::io::Write;
 
 /// What `kill-switch` is given.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -38,6 +39,17 @@ enum What {
     /// Say where it stands, who holds it, and when the next drill is due
     Status(Shown),
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  counterfoil -l shop kill-switch status
+  counterfoil -l shop kill-switch engage --reason 'prices run away'
+  counterfoil -l shop kill-switch release --reason 'the feed is right again'
+  counterfoil -l shop kill-switch hand-over alice
+  counterfoil -l shop kill-switch drill
+
+While it is engaged every live decision is put aside for review; rollbacks
+still work. Every row names the row that last moved it, and so who held it.";
 
 const ENGAGE: &str = "\
 Examples:

@@ -51,6 +51,7 @@ mod terminal;
 mod time;
 mod undo;
 mod verify;
+mod week;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};

@@ -2,7 +2,7 @@
 
 use crate::keys::KeyDir;
 use anyhow::{Context, Result, bail};
-use counterfoil_ledger::{Layout, Ledger, Log};
+use counterfoil_ledger::{Layout, Ledger, Log, Platform};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,10 +57,15 @@ impl Place {
 
     /// Opens the ledger for writing with its sealing key, and says on standard error what was mended.
     pub fn ledger(&self) -> Result<Ledger> {
+        self.ledger_on(&Platform::default())
+    }
+
+    /// The same in given surroundings.
+    pub fn ledger_on(&self, platform: &Platform) -> Result<Ledger> {
         // A missing key would not be what is wrong.
         self.must_exist()?;
         let seal_key = self.keys.load("ledger").context("the key that seals")?;
-        let ledger = Ledger::open(&self.dir, Arc::new(seal_key))?;
+        let ledger = Ledger::open_on(platform, &self.dir, Arc::new(seal_key))?;
         for notice in ledger.notices() {
             eprintln!("counterfoil: note: {notice}");
         }

@@ -12,7 +12,7 @@ use counterfoil_format::body::{Body, ReviewOf, ReviewVerdict, Role};
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::row::Row;
-use counterfoil_ledger::{Log, ReadError, SubmissionBuilder};
+use counterfoil_ledger::{Log, SubmissionBuilder};
 use counterfoil_rules::gates::is_clearable;
 use counterfoil_rules::governance::Governance;
 use serde_json::json;
@@ -21,6 +21,7 @@ use std::ops::ControlFlow;
 
 /// What `review` is given.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -36,6 +37,13 @@ enum What {
     /// Settle decisions without landing them
     Reject(Said),
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  counterfoil -l shop review list
+  counterfoil -l shop review list --json | jq 'select(.action == \"REPLY\").seq'
+  counterfoil -l shop review approve 12 --reason 'the tone is fine'
+  counterfoil -l shop review reject 13 14 --reason 'too cheap'";
 
 const APPROVE: &str = "\
 Examples:

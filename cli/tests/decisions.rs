@@ -30,7 +30,9 @@ fn init_says_what_to_pin_and_keeps_keys_to_their_owner() {
     assert_eq!(status["origin"], "example.com/shop");
     assert_eq!(status["size"], 4);
     assert_eq!(status["mode"], "live");
-    assert_eq!(status["kill_switch"], json!({ "engaged": false, "holder": "operator-1" }));
+    let switch = &status["kill_switch"];
+    assert_eq!((&switch["engaged"], &switch["holder"]), (&json!(false), &json!("operator-1")));
+    assert_eq!(switch["drill"]["overdue"], false);
     let owner = fs::read_to_string(keys.join("owner.pub")).unwrap();
     assert_eq!(status["owner"], owner.trim());
     let pin = format!("ledger_id={}", status["ledger_id"].as_str().unwrap());
