@@ -26,6 +26,7 @@ mod keys;
 mod kill_switch;
 mod log;
 mod man;
+mod measure;
 mod names;
 mod output;
 mod passphrase;
@@ -126,6 +127,8 @@ enum Command {
     KillSwitch(kill_switch::Args),
     /// Approve or reject decisions that were put aside
     Review(review::Args),
+    /// Land readings, which decisions point to as evidence
+    Measure(measure::Args),
     /// Compute a threshold from the store's own readings
     Calibrate(calibrate::Args),
     /// Copy the ledger, or bring an older copy up to date, and verify the copy
@@ -184,6 +187,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Policy(args) => policy::run(&args, place, out)?,
         Command::KillSwitch(args) => kill_switch::run(&args, &place()?, out)?,
         Command::Review(args) => review::run(&args, &place()?, out)?,
+        Command::Measure(args) => measure::run(&args, &place()?, out)?,
         Command::Calibrate(args) => calibrate::run(&args, &place()?, out)?,
         Command::Backup(args) => backup::run(&args, &place()?, out)?,
         Command::Reindex(args) => reindex::run(&args, &place()?, out)?,
