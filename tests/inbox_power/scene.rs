@@ -1,7 +1,7 @@
 //! What is done to an inbox on a simulated disk, and what must hold afterwards.
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Role};
+use counterfoil_format::body::{Body, KeyChange, Role, Scope};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::value::Value;
 use counterfoil_ledger::{
@@ -78,7 +78,12 @@ impl Run {
         let mut early = Draft::decision(switch_id(EARLY), "SET", 0);
         early.ops.push(DraftOp::Put("early", &value));
         let key = *newcomer.public().as_bytes();
-        let grant = KeyChange::Grant { key, roles: Role::Executor.bit(), name: "executor-2" };
+        let grant = KeyChange::Grant {
+            key,
+            roles: Role::Executor.bit(),
+            name: "executor-2",
+            scope: Scope::default(),
+        };
         let grant = Draft::with_body(switch_id(GRANT), Body::Key(grant), 0);
         let early = signed(&newcomer, &early);
         Inbox::on(&layout(fs)).post(&early).map_err(|error| error.to_string())?;

@@ -271,8 +271,7 @@ impl Authority {
         let judge = content::Judge { by, score: verdict.score, attestation: Some(attestation) };
         match governance.keys.judge(&judge, row.stamp.landed_at) {
             Ok(Some(key)) => {
-                let message =
-                    verdict_message(&ledger_id, arena.get(verdict.claim.clone()).unwrap_or_default());
+                let message = verdict_message(&ledger_id, verdict.claim.of(arena));
                 let what = Signed::Verdict { message, attestation };
                 return Some(Job { key: key.clone(), place, last: row.seq, what, counted: false });
             }

@@ -4,7 +4,7 @@
 //! the row before it, so its own rows are chained from there; whether that hash is the right one shows at the joint.
 
 use crate::check::CheckId;
-use crate::facts::{Part, RowFacts, Said, Seen};
+use crate::facts::{Part, Piece, RowFacts, Said, Seen};
 use crate::meaning::check_evidence;
 use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
@@ -243,7 +243,7 @@ fn skeleton(tag: PartTag, slot: Slot<'_>, arena: &mut Vec<u8>) -> Result<(Part, 
     let start = arena.len();
     skeleton_of(bytes, arena)?;
     let commitment = tag.commit(&salt, arena.get(start..).unwrap_or_default());
-    Ok((Part::Open(start..arena.len()), commitment))
+    Ok((Part::Open(Piece::since(start, arena)), commitment))
 }
 
 /// The content of the parts, as far as it is needed again.
