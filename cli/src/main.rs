@@ -78,7 +78,7 @@ const HELP: &str = "\
 Begin:
   counterfoil init shop --origin example.com/shop
   export COUNTERFOIL_LEDGER=shop
-  echo '{\"action\":\"SET_PRICE\",\"mode\":\"live\",
+  echo '{\"action\":\"SET_PRICE\",\"tier\":\"A\",\"mode\":\"live\",
          \"ops\":[{\"put\":{\"key\":\"price/sku-1\",\"value\":19.90}}]}' |
     tr -d '\\n' | counterfoil append
   counterfoil log
