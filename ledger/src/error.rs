@@ -26,12 +26,13 @@ impl FileError {
     }
 
     /// What those are told who submit while the inbox cannot be looked into.
-    pub(crate) fn unseen(&self) -> ReadError {
+    pub(crate) fn unseen(&self) -> SubmitError {
         let reason = format!(
             "{}; nothing was written, since a pulled kill switch may lie there: make it readable, and submit again",
             self.error
         );
-        FileError { path: self.path.clone(), error: io::Error::new(self.error.kind(), reason) }.into()
+        let error = FileError { path: self.path.clone(), error: io::Error::new(self.error.kind(), reason) };
+        ReadError::File(error).into()
     }
 
     /// The same error, saying what to do.

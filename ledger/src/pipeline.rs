@@ -185,7 +185,7 @@ impl Pipeline {
         let mut taken = match self.intake.take() {
             Ok(taken) => taken,
             Err(error) => {
-                submissions.drain(..).for_each(|_| batch.refuse(error.unseen().into()));
+                submissions.drain(..).for_each(|_| batch.refuse(error.unseen()));
                 return Ok(Taken::default());
             }
         };

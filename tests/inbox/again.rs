@@ -1,9 +1,13 @@
 //! Posts that are met again: after a crash that came between landing and removal, or because they were made twice.
 
 use crate::{Fate, check_intact, fate, founded, names, pull, unwatched};
+use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange};
 use counterfoil_format::intent::IntentId;
-use counterfoil_ledger::{Draft, Inbox, Log, Signer, now};
+use counterfoil_ledger::{Draft, Inbox, Log, SecretKey, Signer, Submission, now};
+use counterfoil_tests::draft;
+use counterfoil_tests::post::post;
+use counterfoil_tests::rng::Rng;
 use counterfoil_tests::shop::{FOUNDING, Keys, Shop, decisions, switch};
 
 /// Puts a post back as it was before it landed, as a crash leaves it.
@@ -83,6 +87,32 @@ fn a_post_whose_ids_are_those_of_other_rows_is_refused() {
         assert!(reason.contains("has landed already"), "{reason}");
     }
     assert!(!shop.ledger.governance().in_force.switch.engaged);
+}
+
+/// A submission whose salts follow from nothing, so that the same decision is the same intent in each.
+fn salted(author: &SecretKey, ledger_id: Hash, numbers: &[u8]) -> Submission {
+    let decide = |number: &u8| draft::Draft {
+        id: Some(IntentId([*number; 16])),
+        ..draft::Draft::decision("SET").add("counter", i64::from(*number))
+    };
+    let drafts = draft::Submission::new(numbers.iter().map(decide).collect());
+    Submission::from_bytes(&post(&mut Rng::new(1), author, ledger_id, drafts)).unwrap()
+}
+
+/// The very intents have landed, and not in this submission.
+#[test]
+fn a_post_whose_intents_have_landed_in_other_company_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = founded(dir.path());
+    let shop = Shop::open_on(&unwatched(), &path).unwrap();
+    let (author, id) = (&shop.keys.executor, shop.ledger.ledger_id());
+    shop.ledger.submit(salted(author, id, &[100, 101])).unwrap();
+    let leave = |numbers: &[u8]| Inbox::of(&path).post(&salted(author, id, numbers)).unwrap();
+    let posted = [leave(&[100]), leave(&[100, 101, 102]), leave(&[100, 101])];
+    shop.ledger.submit(shop.decisions(0, 1)).unwrap();
+    let fates = posted.map(|posted| fate(&path, &posted));
+    assert!(matches!(&fates[..2], [Fate::Refused(_), Fate::Refused(_)]), "{fates:?}");
+    assert_eq!(fates[2], Fate::Landed(FOUNDING..FOUNDING + 2));
 }
 
 /// Somebody has taken the file away.
