@@ -193,7 +193,7 @@ fn what_no_author_could_have_built_is_refused() {
         ("a decision that changes nothing", one(Draft::decision("SET").reason("")), "no ops"),
         ("a key row without a body", one(Draft::new(Kind::Key)), "no body"),
         ("a decision with a body", one(price().content(PartTag::Body, vec![0])), "has a body"),
-        ("another version", one(head(|head| head[0] = 2)), "version 2"),
+        ("another version", one(head(|head| head[0] = 3)), "version 3"),
         ("a rollback part", one(head(|head| *head.last_mut().unwrap() |= 0x80)), "rollback part"),
         ("a byte behind the head", one(head(|head| head.push(0))), "left over"),
     ];
@@ -220,6 +220,7 @@ fn a_body_of_another_kind_is_refused() {
         key: *key.public().as_bytes(),
         roles: 1,
         name: "executor-1",
+        scope: counterfoil_format::body::Scope::default(),
     };
     let mut row = Draft::body(&Body::Key(grant));
     row.kind = Kind::Policy;

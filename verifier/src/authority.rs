@@ -7,21 +7,20 @@
 //! changes its bytes or roles and never comes back: a signature that does not hold, a role that is not there, a key
 //! that had ended before. Nothing is passed, and nothing fails for lack of the keys that the row may have brought.
 
+mod admission;
+
 use crate::check::CheckId;
-use crate::facts::{Judge, Part, RowFacts, text};
+use crate::facts::{Part, RowFacts};
 use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
 use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
-use counterfoil_format::content;
 use counterfoil_format::group::{GroupHeader, Seal};
-use counterfoil_format::intent::{INTENT_VERSION, IntentHead, KeyId, Kind, Mode, Tier};
+use counterfoil_format::intent::{KeyId, Kind, Mode};
 use counterfoil_format::key::PublicKey;
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::ops::decode_skeleton;
 use counterfoil_format::submission::SignedSubmission;
-use counterfoil_format::verdict::verdict_message;
 use counterfoil_rules::governance::{Governance, GovernanceError, InForce};
 use counterfoil_rules::keyring::{Enrolled, KeyError};
 use std::sync::Arc;
@@ -215,75 +214,6 @@ impl Authority {
         }
     }
 
-    /// V09 of one row: the same author as the rest of the submission, who may write it now.
-    fn admit(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
-        let Some(governance) = &self.governance else { return };
-        let signer = &mut self.signer;
-        match signer.id {
-            Some(id) if id != row.author => {
-                let message = format!("its author {} is not {id}, who signs the submission", row.author);
-                tally.fault(CheckId::V09, place, Some(row.seq), message);
-                return;
-            }
-            Some(_) => {}
-            None => {
-                signer.id = Some(row.author);
-                signer.key = governance.keys.get(&row.author).map(|enrolled| enrolled.key.clone());
-            }
-        }
-        if self.cleared == Some((row.author, row.kind)) {
-            return;
-        }
-        let policy = &governance.in_force.policy;
-        let admitted = governance.keys.authorise(&asked(row, arena), policy).and_then(|author| {
-            author.scope.check(&asked(row, arena), row.stamp.landed_at)?;
-            let ops = row.ops.bytes(arena).map(decode_skeleton).and_then(Result::ok).unwrap_or_default();
-            author.scope.check_ops(row.author, &ops)?;
-            Ok(author)
-        });
-        match admitted {
-            Ok(author) if !author.scope.is_everything() => {
-                if !author.scope.prefixes.is_empty() && matches!(row.ops, Part::Closed) {
-                    tally.skip(CheckId::V09, row.seq, CLOSED_OPS);
-                }
-            }
-            Ok(_) => self.cleared = Some((row.author, row.kind)),
-            Err(KeyError::Unknown(_)) if self.lost || self.closed.is_some() => {}
-            Err(KeyError::WrongRole { .. }) if self.blind.is_some() => {
-                tally.skip(CheckId::V09, row.seq, LOST_RULES)
-            }
-            Err(_) if signer.refused => {}
-            Err(error) => {
-                signer.refused = true;
-                tally.fault(CheckId::V09, place, Some(row.seq), error.to_string());
-            }
-        }
-    }
-
-    /// V09 of a judge's signature: by a judge's key in force, enrolled for who is named. Whether it holds is left to check.
-    fn verdict(&self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) -> Option<Job> {
-        let (Judge::Named { verdict: Some(verdict), .. }, Kind::Decision) = (&row.judge, row.kind) else {
-            return None;
-        };
-        let (Some(governance), Some(ledger_id)) = (&self.governance, self.ledger_id) else { return None };
-        let attestation = verdict.attestation;
-        let by = text(arena, &verdict.by);
-        let judge = content::Judge { by, score: verdict.score, attestation: Some(attestation) };
-        match governance.keys.judge(&judge, row.stamp.landed_at) {
-            Ok(Some(key)) => {
-                let message = verdict_message(&ledger_id, verdict.claim.of(arena));
-                let what = Signed::Verdict { message, attestation };
-                return Some(Job { key: key.clone(), place, last: row.seq, what, counted: false });
-            }
-            Ok(None) => {}
-            Err(_) if governance.keys.get(&attestation.key).is_none() && self.doubt().is_some() => {
-                tally.skip(CheckId::V09, row.seq, LOST_KEY);
-            }
-            Err(error) => tally.fault(CheckId::V09, place, Some(row.seq), error.to_string()),
-        }
-        None
-    }
-
     /// A row whose body is closed: what it changes is not known, nor whether that goes through.
     fn take_in_closed(&mut self, row: &RowFacts, tally: &mut Tally) {
         let seq = row.seq;
@@ -405,20 +335,5 @@ impl Authority {
             return None;
         };
         Some(Job::seal(key, place, origin, size, &seal.root, seal.signature, doubt))
-    }
-}
-
-/// A head that asks for no more than the right to write such a row.
-fn asked<'a>(row: &RowFacts, arena: &'a [u8]) -> IntentHead<'a> {
-    IntentHead {
-        version: INTENT_VERSION,
-        id: row.id,
-        kind: row.kind,
-        author: row.author,
-        action: row.action(arena),
-        tier: Tier::Unstated,
-        mode: Mode::Live,
-        authored_at: 0,
-        parts: 0,
     }
 }
