@@ -87,7 +87,7 @@ impl<'k> SubmissionBuilder<'k> {
             Some(signed(signature))
         };
         let encoded = self.encode(&draft, attest).map_err(|error| DraftError::Format { index, error });
-        let encoded = encoded.and_then(|()| if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) });
+        let encoded = encoded.and(if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) });
         if encoded.is_err() {
             self.encoded.bytes.truncate(before);
             self.encoded.places.truncate(index);

@@ -4,6 +4,7 @@ use crate::draft::DraftError;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::FrameError;
+use counterfoil_format::intent::KeyId;
 use counterfoil_rules::land::Refusal;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -135,6 +136,16 @@ pub enum SubmitError {
         index: usize,
         /// Why.
         refusal: Refusal,
+    },
+    /// Behind it another key would seal the ledger, and the writer does not hold that key.
+    #[error(
+        "intent {index} of the submission: from it on key {key} would seal the ledger, and its writer does not hold that key"
+    )]
+    NoSealKey {
+        /// Which intent, from 0.
+        index: usize,
+        /// The key that would seal.
+        key: KeyId,
     },
     /// It was signed for another ledger.
     #[error("the submission was signed for ledger {signed}, and this is ledger {here}")]
