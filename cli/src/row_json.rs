@@ -180,17 +180,18 @@ fn evidence(item: &Evidence<'_>) -> Json {
 }
 
 fn effect(effect: &Effect<'_>) -> Json {
-    let mut object = json!({ "adapter": effect.adapter, "do": json::of_encoded(effect.request) });
-    match effect.undo {
-        Undo::Never => object["undo"] = Json::Null,
-        Undo::Request(request) => object["undo"] = json::of_encoded(request),
-        Undo::Until(request, until) => {
-            object["undo"] = json::of_encoded(request);
-            object["undo_until"] = json!(time::print(until));
+    let request = json::of_encoded;
+    let undo = match effect.undo {
+        Undo::Never => vec![("undo", Json::Null)],
+        Undo::Request(undo) => vec![("undo", request(undo))],
+        Undo::Until(undo, until) => {
+            vec![("undo", request(undo)), ("undo_until", json!(time::print(until)))]
         }
-        Undo::Compensate(request) => object["compensate"] = json::of_encoded(request),
-    }
-    object
+        Undo::Compensate(instead) => vec![("compensate", request(instead))],
+    };
+    let done = [("adapter", json!(effect.adapter)), ("do", request(effect.request))];
+    let fields = done.into_iter().chain(undo).map(|(name, value)| (name.to_owned(), value));
+    Json::Object(fields.collect())
 }
 
 fn entity(row: &Row<'_>) -> Result<Json, CodecError> {
