@@ -125,10 +125,8 @@ impl Addition<'_> {
     /// Checks that the key which seals behind the intents so far is at hand: nothing could be written otherwise.
     fn check_sealing(&self, at_hand: &[KeyId]) -> Result<(), SubmitError> {
         let sealing = self.governance.as_ref().and_then(|governing| governing.keys.sealing());
-        match sealing.map(|key| key.key.id()).filter(|key| !at_hand.contains(key)) {
-            Some(key) => Err(SubmitError::NoSealKey { index: self.rulings.len(), key }),
-            None => Ok(()),
-        }
+        let missing = sealing.map(|key| key.key.id()).filter(|key| !at_hand.contains(key));
+        missing.map_or(Ok(()), |key| Err(SubmitError::NoSealKey { index: self.rulings.len(), key }))
     }
 }
 
