@@ -99,6 +99,7 @@ fn a_note_by_an_earlier_key_that_has_decayed_is_not_believed() {
     let next = Arc::new(SecretKey::from_seed(&[9; 32]).unwrap());
     let (old, key) = (key_id(shop.keys.ledger.public().as_bytes()), *next.public().as_bytes());
     let rotate = Draft::with_body(IntentId([9; 16]), Body::Key(KeyChange::Rotate { old, key }), now());
+    shop.ledger.hold(next.clone());
     shop.land(&shop.keys.owner, &[rotate]).unwrap();
     drop(shop);
     let note = String::from_utf8(Sound::new().signed(3, Hash([7; 32]))).unwrap().replace("\n3\n", "\n9\n");

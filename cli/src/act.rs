@@ -143,6 +143,15 @@ impl Landed {
         })
     }
 
+    /// The same, with more to say.
+    pub fn json_with(&self, more: impl IntoIterator<Item = (&'static str, Json)>) -> Json {
+        let mut object = self.json();
+        if let Some(fields) = object.as_object_mut() {
+            fields.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        }
+        object
+    }
+
     /// What became of it, in words.
     pub fn fate(&self) -> String {
         let reasons: Vec<_> = self.reasons.iter().map(|reason| reason.name()).collect();

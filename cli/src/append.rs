@@ -55,9 +55,16 @@ a dry run, which says what would have happened:
    "judge": {"by": "judge-1", "score": 0.87},
    "evidence": [12, {"uri": "...", "blake3": "..."}],
    "ops": [{"put": {"key": "...", "value": ...}}, {"delete": {"key": "..."}},
-           {"add": {"key": "...", "delta": -2}}],
-   "effects": [{"adapter": "...", "do": ..., "undo": ...}],
+           {"add": {"key": "...", "delta": -2}},
+           {"transition": {"entity": "sku-1", "from": "...", "to": "..."}}],
+   "effects": [{"adapter": "...", "do": ..., "undo": ..., "undo_until": TIME},
+               {"adapter": "...", "do": ..., "compensate": ...}],
    "reason": "...", "context": {}}
+A transition moves an entity to another stage, or with null out of all stages.
+`from` may be left out: it is the stage in which the entity was seen, for the
+reader, and may stand where the decision is about that entity. An effect has an
+`undo`, perhaps one that works until a time, or a `compensate`, which makes up
+for it, or neither: then it cannot be undone.
 Numbers with a fraction are exact decimals. {"$bytes": "00ff"} stands for
 bytes. {"$map": {...}} stands for the map in it, and is how `log`, `show` and
 `state` print a map whose only key is "$bytes", "$map" or "withheld", since

@@ -8,6 +8,7 @@ use counterfoil_format::body::{Body, Erased, KeyBytes, KeyChange, Role, Scope};
 use counterfoil_format::intent::Tier;
 use counterfoil_format::key::key_id;
 use counterfoil_format::policy::{ActionRule, Floor, Limit, PolicyBody};
+use counterfoil_rules::keyring::KeyScope;
 use serde_json::{Value as Json, json};
 
 /// A body as JSON. Keys are in hexadecimal; those that only have an id here are named as well.
@@ -137,6 +138,16 @@ fn roles(set: u8) -> Json {
 }
 
 fn scope(scope: &Scope<'_>) -> Json {
+    json!({
+        "actions": scope.actions,
+        "prefixes": scope.prefixes,
+        "from": scope.from.map(time::print),
+        "until": scope.until.map(time::print),
+    })
+}
+
+/// The scope of an enrolled key.
+pub fn key_scope(scope: &KeyScope) -> Json {
     json!({
         "actions": scope.actions,
         "prefixes": scope.prefixes,

@@ -4,24 +4,37 @@
 //! {"id": "...", "action": "SET_PRICE", "entity": "sku-1", "tier": "A", "mode": "live", "planner": "planner-1",
 //!  "judge": {"by": "judge-1", "score": 0.87}, "evidence": [12, {"uri": "...", "blake3": "..."}],
 //!  "ops": [{"put": {"key": "price/sku-1", "value": 19.90}}, {"delete": {"key": "..."}},
-//!          {"add": {"key": "...", "delta": -2}}],
-//!  "effects": [{"adapter": "...", "do": {}, "undo": {}}], "reason": "...", "context": {}}
+//!          {"add": {"key": "...", "delta": -2}}, {"transition": {"entity": "sku-1", "from": "testing", "to": "winner"}}],
+//!  "effects": [{"adapter": "...", "do": {}, "undo": {}, "undo_until": "2026-12-01"},
+//!              {"adapter": "...", "do": {}, "compensate": {}}], "reason": "...", "context": {}}
 //! ```
 //!
 //! Only `action` and one of `ops` and `effects` are required. A field that is not known is an error. Without `mode` it
 //! is a dry run.
 //!
+//! A transition moves an entity to another stage; `to` is a text, and null or the empty one for none. `from` may be left
+//! out. It is the stage in which whoever decided saw the entity, is kept in the part `subject`, and decides nothing. So it
+//! may stand in the one transition of the entity that the decision is about.
+//!
+//! An effect without `undo` and without `compensate` cannot be undone. `undo_until` is the time from which on its undo does
+//! not work any more. `compensate` stands instead of `undo`, and is a request that makes up for it.
+//!
 //! An id is 32 hexadecimal digits, with or without the hyphens of a UUID, and stands for those sixteen bytes; any
 //! other text stands for the first sixteen bytes of the value commitment `BLAKE3[value]("counterfoil id 1" || text)`.
 //! Without an id the line gets a random one, and cannot be sent again without landing twice.
 
+mod effect;
+mod op;
+
+use self::effect::{EffectLine, Request};
+use self::op::{Change, OpLine};
 use crate::json::{self, Object, Strict};
 use counterfoil_format::Hash;
-use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject, Undo};
+use counterfoil_format::content::{Actors, Context, Evidence, Judge, LifecycleMove, Subject};
 use counterfoil_format::intent::{IntentId, Micros, Mode, Tier};
 use counterfoil_format::part::{Salt, commit_value};
 use counterfoil_format::value::{Decimal, Value};
-use counterfoil_ledger::{Draft, DraftOp};
+use counterfoil_ledger::Draft;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::Deserialize;
@@ -34,6 +47,8 @@ pub struct Decision {
     pub id: Option<IntentId>,
     action: String,
     entity: Option<String>,
+    /// The stages between which that entity moves, as the line says.
+    lifecycle: Option<(String, String)>,
     tier: Tier,
     mode: Mode,
     planner: String,
@@ -50,20 +65,6 @@ pub struct Decision {
 enum Pointer {
     Row(u64),
     Document(String, Hash),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Change {
-    Put(String, Value),
-    Delete(String),
-    Add(String, i64),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Request {
-    adapter: String,
-    request: Vec<u8>,
-    undo: Option<Vec<u8>>,
 }
 
 #[derive(Deserialize)]
@@ -94,43 +95,6 @@ struct JudgeLine {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum OpLine {
-    Put(Object<PutLine>),
-    Delete(Object<DeleteLine>),
-    Add(Object<AddLine>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PutLine {
-    key: String,
-    value: Strict,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeleteLine {
-    key: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AddLine {
-    key: String,
-    delta: i64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EffectLine {
-    adapter: String,
-    #[serde(rename = "do")]
-    request: Strict,
-    undo: Option<Strict>,
-}
-
-#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DocumentLine {
     uri: String,
@@ -152,9 +116,11 @@ impl Decision {
         if context.as_ref().is_some_and(|context| !matches!(context, Value::Map(_))) {
             return Err("context is an object".into());
         }
+        let ops: Vec<Change> = line.ops.into_iter().map(Change::read).collect::<Result<_, _>>()?;
         Ok(Decision {
             id: line.id.as_deref().map(read_id).transpose()?,
             action: line.action,
+            lifecycle: op::lifecycle(&ops, line.entity.as_deref())?,
             entity: line.entity,
             tier: tier.ok_or("tier is \"A\", \"B\" or \"C\"")?,
             mode: mode.ok_or("mode is \"live\" or \"dry-run\"")?,
@@ -164,8 +130,8 @@ impl Decision {
                 .map(|Object(judge)| Ok::<_, String>((judge.by, read_score(&judge.score)?)))
                 .transpose()?,
             evidence: line.evidence.into_iter().map(read_evidence).collect::<Result<_, _>>()?,
-            ops: line.ops.into_iter().map(read_op).collect::<Result<_, _>>()?,
-            effects: line.effects.into_iter().map(read_effect).collect::<Result<_, _>>()?,
+            ops,
+            effects: line.effects.into_iter().map(Request::read).collect::<Result<_, _>>()?,
             reason: line.reason.unwrap_or_default(),
             context: context.map(|context| encode(&context, "context")).transpose()?,
         })
@@ -185,10 +151,11 @@ impl Decision {
         let judge = self.judge.as_ref().map(|(by, score)| Judge { by, score: *score, attestation: None });
         let context = (self.context.is_some() || !self.reason.is_empty())
             .then(|| Context { reason: &self.reason, data: self.context.as_deref().unwrap_or(EMPTY_MAP) });
+        let lifecycle = self.lifecycle.as_ref().map(|(from, to)| LifecycleMove { from, to });
         Draft {
             tier: self.tier,
             mode: self.mode,
-            subject: self.entity.as_deref().map(|entity| Subject { entity, lifecycle: None }),
+            subject: self.entity.as_deref().map(|entity| Subject { entity, lifecycle }),
             actors: Some(Actors { planner: &self.planner, judge, executor }),
             evidence: self.evidence.iter().map(Pointer::evidence).collect(),
             ops: self.ops.iter().map(Change::op).collect(),
@@ -211,26 +178,6 @@ impl Pointer {
     }
 }
 
-impl Change {
-    fn op(&self) -> DraftOp<'_> {
-        match self {
-            Change::Put(key, value) => DraftOp::Put(key, value),
-            Change::Delete(key) => DraftOp::Delete(key),
-            Change::Add(key, delta) => DraftOp::Add(key, *delta),
-        }
-    }
-}
-
-impl Request {
-    fn effect(&self) -> Effect<'_> {
-        Effect {
-            adapter: &self.adapter,
-            request: &self.request,
-            undo: self.undo.as_ref().map_or(Undo::Never, |undo| Undo::Request(undo)),
-        }
-    }
-}
-
 /// What the JSON reader says, without its own line number, which is always 1.
 fn said(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", ", column ")
@@ -238,28 +185,6 @@ fn said(error: &serde_json::Error) -> String {
 
 fn encode(value: &Value, what: &str) -> Result<Vec<u8>, String> {
     value.encode().map_err(|error| format!("{what}: {error}"))
-}
-
-fn read_op(op: OpLine) -> Result<Change, String> {
-    let named = |key: String| if key.is_empty() { Err("a key is empty".to_owned()) } else { Ok(key) };
-    Ok(match op {
-        OpLine::Put(Object(PutLine { key, value: Strict(value) })) => {
-            let key = named(key)?;
-            let value = json::to_value(value).map_err(|error| format!("the value of {key:?}: {error}"))?;
-            Change::Put(key, value)
-        }
-        OpLine::Delete(Object(DeleteLine { key })) => Change::Delete(named(key)?),
-        OpLine::Add(Object(AddLine { key, delta })) => Change::Add(named(key)?, delta),
-    })
-}
-
-fn read_effect(Object(effect): Object<EffectLine>) -> Result<Request, String> {
-    let request = |Strict(json)| encode(&json::to_value(json)?, "the request of an effect");
-    Ok(Request {
-        adapter: effect.adapter,
-        request: request(effect.request)?,
-        undo: effect.undo.map(request).transpose()?,
-    })
 }
 
 fn read_evidence(Strict(item): Strict) -> Result<Pointer, String> {
@@ -324,120 +249,4 @@ pub fn random_id(now: Micros) -> Result<IntentId, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(line: &str) -> String {
-        Decision::parse(line.as_bytes()).unwrap_err()
-    }
-
-    #[test]
-    fn a_line_has_the_shape_that_is_written_down() {
-        let full = r#"{"id":"x","action":"A","entity":"e","tier":"B","mode":"live","planner":"p",
-            "judge":{"by":"j","score":0.87},
-            "evidence":[12,{"uri":"u","blake3":"0101010101010101010101010101010101010101010101010101010101010101"}],
-            "ops":[{"put":{"key":"k","value":{"price":19.90}}},{"delete":{"key":"d"}},{"add":{"key":"n","delta":-2}}],
-            "effects":[{"adapter":"shop","do":{"a":1},"undo":null},{"adapter":"mail","do":1}],
-            "reason":"r","context":{"c":1}}"#;
-        let decision = Decision::parse(full.replace('\n', "").as_bytes()).unwrap();
-        let draft = decision.draft(IntentId([1; 16]), "executor-1", 5);
-        assert_eq!((draft.tier, draft.mode), (Tier::B, Mode::Live));
-        assert_eq!((draft.evidence.len(), draft.ops.len(), draft.effects.len()), (2, 3, 2));
-        assert_eq!(draft.actors.unwrap().judge.unwrap().score, 870_000);
-        let shortest = Decision::parse(br#"{"action":"A","ops":[{"delete":{"key":"k"}}]}"#).unwrap();
-        assert_eq!((shortest.mode, shortest.tier, shortest.id), (Mode::DryRun, Tier::Unstated, None));
-    }
-
-    #[test]
-    fn every_other_shape_is_named() {
-        assert!(fault("{").contains("EOF"));
-        assert!(fault("[]").contains("column"));
-        assert!(fault(r#"{"ops":[{"delete":{"key":"k"}}]}"#).contains("missing field `action`"));
-        assert!(fault(r#"{"action":"A"}"#).contains("neither ops nor effects"));
-        assert!(fault(r#"{"action":"A","colour":1}"#).contains("unknown field `colour`"));
-        let with =
-            |rest: &str| fault(&format!(r#"{{"action":"A","ops":[{{"delete":{{"key":"k"}}}}],{rest}}}"#));
-        assert!(with(r#""tier":"D""#).contains("tier is"));
-        assert!(with(r#""mode":"maybe""#).contains("mode is"));
-        assert!(with(r#""judge":{"by":"j","score":1.1}"#).contains("score"));
-        assert!(with(r#""judge":{"by":"j","score":0.1234567}"#).contains("score"));
-        assert!(with(r#""evidence":[-1]"#).contains("evidence is"));
-        assert!(with(r#""evidence":[{"uri":"u","blake3":"00"}]"#).contains("evidence is"));
-        assert!(with(r#""id":"""#).contains("id is empty"));
-        assert!(with(r#""action":"B""#).contains("duplicate field"));
-        let op = |op: &str| fault(&format!(r#"{{"action":"A","ops":[{op}]}}"#));
-        assert!(op(r#"{"delete":{"key":""}}"#).contains("a key is empty"));
-        assert!(op(r#"{"put":{"key":"k"}}"#).contains("missing field `value`"));
-        assert!(op(r#"{"put":{"key":"k","value":1,"ttl":2}}"#).contains("unknown field `ttl`"));
-        assert!(op(r#"{"add":{"key":"k","delta":1.5}}"#).contains("i64"));
-        assert!(op(r#"{"erase":{"key":"k"}}"#).contains("unknown variant `erase`"));
-    }
-
-    #[test]
-    fn objects_are_objects_and_not_lists_of_fields() {
-        for line in [
-            r#"["x","A",null,null,null,null,null,[],[{"delete":{"key":"k"}}],[],null,null]"#,
-            r#"{"action":"A","ops":[{"put":["x",2]}]}"#,
-            r#"{"action":"A","ops":[{"delete":["x"]}]}"#,
-            r#"{"action":"A","ops":[{"add":["x",2]}]}"#,
-            r#"{"action":"A","ops":[["put",{"key":"x","value":2}]]}"#,
-            r#"{"action":"A","effects":[["shop",1,null]]}"#,
-            r#"{"action":"A","judge":["j",0.5],"ops":[{"delete":{"key":"k"}}]}"#,
-        ] {
-            let said = fault(line);
-            assert!(said.contains("an object") || said.contains("expected value"), "{line}: {said}");
-            assert!(said.contains("column"), "{line}: {said}");
-        }
-        let with =
-            |rest: &str| fault(&format!(r#"{{"action":"A","ops":[{{"delete":{{"key":"k"}}}}],{rest}}}"#));
-        let hash = "01".repeat(32);
-        assert!(with(&format!(r#""evidence":[["u","{hash}"]]"#)).contains("evidence is"));
-        assert!(with(r#""context":[]"#).contains("context is an object"));
-        assert!(with(r#""context":{"$bytes":"00"}"#).contains("context is an object"));
-    }
-
-    #[test]
-    fn a_key_stands_once_in_an_object_at_any_depth() {
-        for line in [
-            r#"{"action":"A","ops":[{"put":{"key":"k","value":{"a":1,"a":2}}}]}"#,
-            r#"{"action":"A","ops":[{"put":{"key":"k","value":[{"b":{"a":1,"\u0061":2}}]}}]}"#,
-            r#"{"action":"A","ops":[{"delete":{"key":"k"}}],"context":{"a":1,"a":1}}"#,
-            r#"{"action":"A","ops":[{"delete":{"key":"k"}}],"context":{"b":[[{"a":1,"a":2}]]}}"#,
-            r#"{"action":"A","effects":[{"adapter":"shop","do":{"a":1,"a":2}}]}"#,
-            r#"{"action":"A","effects":[{"adapter":"shop","do":1,"undo":[{"a":1,"a":2}]}]}"#,
-        ] {
-            let said = fault(line);
-            assert!(said.contains("key \"a\" stands twice in an object, column "), "{line}: {said}");
-        }
-        // The key under which the JSON reader hands numbers on is no way to write one.
-        let disguised =
-            r#"{"action":"A","ops":[{"put":{"key":"k","value":{"$serde_json::private::Number":"1"}}}]}"#;
-        assert!(fault(disguised).contains("reserved"), "{}", fault(disguised));
-    }
-
-    #[test]
-    fn deep_nesting_is_an_error_and_not_a_crash() {
-        let deep = format!(r#"{{"action":"A","context":{{"a":{}"#, "[".repeat(1_000_000));
-        assert!(fault(&deep).contains("recursion limit"));
-        let deep = format!(
-            r#"{{"action":"A","ops":[{{"put":{{"key":"k","value":{}1{}}}}}]}}"#,
-            "[".repeat(40),
-            "]".repeat(40)
-        );
-        let decision = Decision::parse(deep.as_bytes()).unwrap();
-        assert_eq!(decision.ops.len(), 1);
-    }
-
-    #[test]
-    fn ids_are_bytes_or_hashed() {
-        let hex = "0123456789abcdef0123456789abcdef";
-        let uuid = "01234567-89ab-cdef-0123-456789ABCDEF";
-        assert_eq!(read_id(hex), read_id(uuid));
-        assert_eq!(read_id(hex).unwrap().to_string(), hex);
-        assert_ne!(read_id("order-1"), read_id("order-2"));
-        assert_eq!(read_id("order-1"), read_id("order-1"));
-        assert_ne!(read_id(&format!("{hex}0")), read_id(hex));
-        let id = random_id(1_795_491_963_000_000).unwrap().to_string();
-        assert_eq!((&id[12..13], id.len()), ("7", 32));
-    }
-}
+mod tests;

@@ -47,8 +47,9 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     let refused = error.chain().any(|cause| {
         cause.is::<Refused>()
             || cause.downcast_ref::<SubmitError>().is_some_and(|error| {
-                use SubmitError::{Cited, Draft, Format, OtherLedger, Refused};
-                matches!(error, Refused { .. } | OtherLedger { .. } | Cited { .. } | Format { .. } | Draft(_))
+                use SubmitError::{Cited, Draft, Format, NoSealKey, OtherLedger, Refused};
+                let refused = matches!(error, Refused { .. } | OtherLedger { .. } | NoSealKey { .. });
+                refused || matches!(error, Cited { .. } | Format { .. } | Draft(_))
             })
             || matches!(
                 cause.downcast_ref::<SecretError>(),

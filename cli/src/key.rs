@@ -1,15 +1,23 @@
-//! `key`: secret keys and the files they lie in.
+//! `key`: who may write, and the secret keys with the files they lie in.
 
+mod change;
+mod grant;
+mod list;
 mod new;
 mod protect;
+mod revoke;
+mod rotate;
 mod unprotect;
 
 use crate::keys::{KeyDir, dir_from_env};
 use crate::place::Place;
 use crate::table::Table;
+use crate::time;
 use anyhow::{Context, Result};
 use counterfoil_format::Hash;
+use counterfoil_format::intent::Micros;
 use counterfoil_ledger::{SecretKey, Signer};
+use counterfoil_rules::keyring::KeyScope;
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -25,6 +33,14 @@ pub struct Args {
 /// What is done with a key.
 #[derive(clap::Subcommand)]
 enum Command {
+    /// List all keys, what they may do, and whether the secret one is here
+    List(list::Args),
+    /// Enrol a key
+    Grant(grant::Args),
+    /// Put a new key in the place of an old one
+    Rotate(rotate::Args),
+    /// End a key, and say since when others may have had it
+    Revoke(revoke::Args),
     /// Make a key pair; nothing is enrolled
     New(new::Args),
     /// Encrypt a secret key with a passphrase
@@ -35,9 +51,15 @@ enum Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  counterfoil -l shop key new executor-2
+  counterfoil -l shop key list
+  counterfoil -l shop key grant judge-1 --role judge
+  counterfoil -l shop key rotate executor-1
+  counterfoil -l shop key revoke executor-1 --reason 'the agent is retired'
   counterfoil -l shop key protect owner
   COUNTERFOIL_KEY_DIR=/media/stick counterfoil key new owner --encrypt
+
+To grant, rotate and revoke is the owner's: each lands as a row, signed by the
+owner's key. `new`, `protect` and `unprotect` change files and no ledger.
 
 Keys lie in the ledger's directory keys/, or where COUNTERFOIL_KEY_DIR says; no
 ledger needs to be named then. NAME.key is the secret key, plain or encrypted,
@@ -55,6 +77,10 @@ Whoever loses the passphrase loses the key.";
 /// Does it. `named` is the ledger that the global option names.
 pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     match &args.command {
+        Command::List(args) => list::run(args, &Place::find(named)?, out),
+        Command::Grant(args) => grant::run(args, &Place::find(named)?, out),
+        Command::Rotate(args) => rotate::run(args, &Place::find(named)?, out),
+        Command::Revoke(args) => revoke::run(args, &Place::find(named)?, out),
         Command::New(args) => new::run(args, &key_dir(named)?, out),
         Command::Protect(args) => protect::run(args, &key_dir(named)?, out),
         Command::Unprotect(args) => unprotect::run(args, &key_dir(named)?, out),
@@ -69,6 +95,21 @@ fn key_dir(named: Option<&Path>) -> Result<KeyDir> {
     let place = Place::find(named).context("COUNTERFOIL_KEY_DIR does not say where keys lie, and")?;
     place.must_exist()?;
     Ok(place.keys().clone())
+}
+
+/// What a scope restricts, in words; empty when it restricts nothing.
+fn scope(scope: &KeyScope) -> String {
+    let listed =
+        |what: &str, texts: &[String]| (!texts.is_empty()).then(|| format!("{what} {}", texts.join(" ")));
+    let time =
+        |what: &str, time: Option<Micros>| time.map(|time| format!("{what} {}", time::print_short(time)));
+    let parts = [
+        listed("actions", &scope.actions),
+        listed("keys from", &scope.prefixes),
+        time("from", scope.from),
+        time("until", scope.until),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Says which key it is, and how it is kept.

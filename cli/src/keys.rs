@@ -3,17 +3,19 @@
 //!
 //! It is `keys/` in the ledger's directory, or what `COUNTERFOIL_KEY_DIR` says. The directory has mode 0700, secret
 //! keys have mode 0600; a secret key that others may read is refused, and so is
-//! a directory that others may write to.
+//! a directory that others may write to. What a key that takes another's place leaves there is told by [`succession`].
+
+mod succession;
 
 use crate::passphrase::Passphrases;
 use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::Hash;
-use counterfoil_format::body::Role;
+use counterfoil_format::body::{KeyBytes, Role};
 use counterfoil_ledger::{Layout, Passphrase, SecretError, SecretKey, Signer};
 use counterfoil_rules::governance::Governance;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -78,14 +80,22 @@ impl KeyDir {
 
     /// Writes both halves of a key to new files, the secret one encrypted when there is a passphrase.
     pub fn save(&self, name: &str, key: &SecretKey, passphrase: Option<&Passphrase>) -> Result<()> {
-        let (secret, public) = (self.secret(name), self.public(name));
+        self.save_as([&self.secret(name), &self.public(name)], key, passphrase)
+    }
+
+    fn save_as(
+        &self,
+        [secret, public]: [&Path; 2],
+        key: &SecretKey,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<()> {
         match passphrase {
-            Some(passphrase) => key.save_encrypted(&secret, passphrase)?,
-            None => key.save(&secret)?,
+            Some(passphrase) => key.save_encrypted(secret, passphrase)?,
+            None => key.save(secret)?,
         }
         let hex = Hash(*key.public().as_bytes());
         let write = || {
-            let mut file = File::create_new(&public)?;
+            let mut file = File::create_new(public)?;
             file.write_all(format!("{hex}\n").as_bytes())?;
             file.sync_all()?;
             File::open(&self.path)?.sync_all()
@@ -93,9 +103,17 @@ impl KeyDir {
         let written = write();
         if written.is_err() {
             // It is new, and nobody knows its public half.
-            let _ = fs::remove_file(&secret);
+            let _ = fs::remove_file(secret);
         }
         written.with_context(|| public.display().to_string())
+    }
+
+    /// The public half of a key whose file is here, as the file says.
+    pub fn load_public(&self, name: &str) -> Result<Option<KeyBytes>> {
+        match self.public(name) {
+            file if there(&file) => read_public(&file).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Reads a secret key.
@@ -156,7 +174,11 @@ impl KeyDir {
                 if *key.public() == enrolled.key {
                     return Ok(NamedKey { name, key });
                 }
-                looked_for.push(format!("{name}.key (another key than the enrolled one)"));
+                let hint = match there(&self.next_secret(&name)) {
+                    true => format!("; `counterfoil key rotate {name}` ends a rotation that was interrupted"),
+                    false => String::new(),
+                };
+                looked_for.push(format!("{name}.key (another key than the enrolled one{hint})"));
             } else {
                 looked_for.push(format!("{name}.key"));
             }
@@ -184,6 +206,25 @@ impl KeyDir {
             }
         }
     }
+}
+
+/// Whether something has this name, be it a link to nothing.
+pub fn there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Bytes of the file of a public key that are looked at. It has 65.
+const PUBLIC_BYTES: u64 = 256;
+
+/// Reads the file of a public key.
+pub fn read_public(file: &Path) -> Result<KeyBytes> {
+    let mut text = String::new();
+    let read = File::open(file).and_then(|file| file.take(PUBLIC_BYTES).read_to_string(&mut text));
+    read.with_context(|| file.display().to_string())?;
+    let key = Hash::from_hex(text.trim()).map(|digits| digits.0);
+    key.ok_or_else(|| {
+        anyhow!("{}: not the file of a public key: 64 hexadecimal digits are wanted", file.display())
+    })
 }
 
 /// Checks that a key's name can be the name of a file: letters, digits, `.`, `_` and `-`, and no dot in front.

@@ -126,10 +126,8 @@ fn tell(landed: &Landed, log: &Log, as_json: bool, out: &mut dyn Write) -> Resul
     let switch = &governance.in_force.switch;
     let holder = names.key(&switch.holder);
     if as_json {
-        let mut object = landed.json();
-        object["engaged"] = json!(switch.engaged);
-        object["holder"] = json!(holder);
-        writeln!(out, "{object}")?;
+        let more = [("engaged", json!(switch.engaged)), ("holder", json!(holder))];
+        writeln!(out, "{}", landed.json_with(more))?;
         return Ok(());
     }
     let is = if switch.engaged { "ENGAGED: no live decision is applied" } else { "released" };

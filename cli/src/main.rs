@@ -141,7 +141,7 @@ enum Command {
     Prove(prove::Args),
     /// Prove offline what a ledger is, and say what was not checked
     Verify(verify::Args),
-    /// Make, encrypt and decrypt secret keys
+    /// List, grant, rotate and revoke keys; make and encrypt secret ones
     Key(key::Args),
     /// Run the main job on a made shop, and leave its ledger to play with
     Demo(demo::Args),

@@ -15,7 +15,7 @@ use counterfoil_format::policy::PolicyBody;
 use counterfoil_format::row::Row;
 use counterfoil_ledger::{Log, StoredRow};
 use counterfoil_policy::{Difference, FILE_BYTES, PRESETS, PolicyFile, diff, preset};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -237,9 +237,7 @@ fn set(args: &Set, place: &Place, out: &mut dyn Write) -> Result<()> {
     let owner = place.keys().for_role(&governance, Role::Owner).context("a policy is set by the owner")?;
     let landed = act::land(place, &log, &owner, Body::Policy(file.body()), Urgency::Plain)?;
     if args.json {
-        let mut object: Json = landed.json();
-        object["changes"] = json!(changes);
-        writeln!(out, "{object}")?;
+        writeln!(out, "{}", landed.json_with([("changes", json!(changes))]))?;
         return Ok(());
     }
     writeln!(out, "Row {} sets it.", landed.seq)?;

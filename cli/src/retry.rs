@@ -92,6 +92,9 @@ fn same_ops(stored: &[Op<'_>], drafted: &[DraftOp<'_>]) -> Result<Option<bool>, 
             }
             (Change::Delete, DraftOp::Delete(key)) => stored.key == *key,
             (Change::Add(delta), DraftOp::Add(key, added)) => stored.key == *key && delta == *added,
+            (Change::Transition(stage), DraftOp::Transition(entity, to)) => {
+                stored.key == *entity && stage == *to
+            }
             _ => false,
         };
         if !same || stored.guard != Guard::None {

@@ -165,10 +165,8 @@ fn say(said: &Said, verdict: ReviewVerdict, place: &Place, out: &mut dyn Write) 
         let landed = land_all(place, &log, builder.sign(log.ledger_id())?, Urgency::Plain)?;
         let landed = landed.into_iter().next().ok_or_else(|| anyhow!("the row is not to be found"))?;
         if said.json {
-            let mut object = landed.json();
-            object["reviewed"] = json!(row);
-            object["verdict"] = json!(verdict.name());
-            writeln!(out, "{object}")?;
+            let more = [("reviewed", json!(row)), ("verdict", json!(verdict.name()))];
+            writeln!(out, "{}", landed.json_with(more))?;
             continue;
         }
         let what = match (verdict, landed.outcome) {

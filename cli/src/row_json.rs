@@ -35,6 +35,8 @@ pub struct RowJson {
     pub action: String,
     /// What it is about.
     pub entity: Json,
+    /// The move of that entity as the author saw it: `from` and `to`, empty for no stage.
+    pub lifecycle: Json,
     /// Cost confidence, `A`, `B` or `C`; null when none was stated.
     pub tier: Option<&'static str>,
     /// `dry-run` or `live`, as it was asked for.
@@ -84,13 +86,15 @@ impl RowJson {
     pub fn of(row: &Row<'_>, names: &mut Names<'_>) -> Result<Self> {
         let operator = names.holder(row.landing.kill_switch_row)?;
         let (reason, context) = context(row)?;
+        let (entity, lifecycle) = subject(row)?;
         let (head, landing) = (&row.head, &row.landing);
         Ok(RowJson {
             seq: landing.seq,
             row_hash: row.row_hash.to_string(),
             kind: head.kind.name(),
             action: head.action.to_owned(),
-            entity: entity(row)?,
+            entity,
+            lifecycle,
             tier: (head.tier != Tier::Unstated).then(|| head.tier.name()),
             mode: head.mode.name(),
             outcome: landing.outcome.name(),
@@ -100,7 +104,7 @@ impl RowJson {
             evidence: list(row, PartTag::Evidence, |bytes| {
                 Ok(Evidence::decode_all(bytes)?.iter().map(evidence).collect())
             })?,
-            ops: ops(row, PartTag::Ops, Json::Array(Vec::new()))?,
+            ops: ops_as_sent(row)?,
             effects: list(row, PartTag::Effects, |bytes| {
                 Ok(Effect::decode_all(bytes)?.iter().map(effect).collect())
             })?,
@@ -180,25 +184,47 @@ fn evidence(item: &Evidence<'_>) -> Json {
 }
 
 fn effect(effect: &Effect<'_>) -> Json {
-    let mut object = json!({ "adapter": effect.adapter, "do": json::of_encoded(effect.request) });
-    match effect.undo {
-        Undo::Never => object["undo"] = Json::Null,
-        Undo::Request(request) => object["undo"] = json::of_encoded(request),
-        Undo::Until(request, until) => {
-            object["undo"] = json::of_encoded(request);
-            object["undo_until"] = json!(time::print(until));
+    let request = json::of_encoded;
+    let undo = match effect.undo {
+        Undo::Never => vec![("undo", Json::Null)],
+        Undo::Request(undo) => vec![("undo", request(undo))],
+        Undo::Until(undo, until) => {
+            vec![("undo", request(undo)), ("undo_until", json!(time::print(until)))]
         }
-        Undo::Compensate(request) => object["compensate"] = json::of_encoded(request),
-    }
-    object
+        Undo::Compensate(instead) => vec![("compensate", request(instead))],
+    };
+    let done = [("adapter", json!(effect.adapter)), ("do", request(effect.request))];
+    let fields = done.into_iter().chain(undo).map(|(name, value)| (name.to_owned(), value));
+    Json::Object(fields.collect())
 }
 
-fn entity(row: &Row<'_>) -> Result<Json, CodecError> {
+/// What it is about, and how that moves.
+fn subject(row: &Row<'_>) -> Result<(Json, Json), CodecError> {
     Ok(match row.part(PartTag::Subject) {
-        None => Json::Null,
-        Some(Slot::Closed(commitment)) => json::withheld(&commitment),
-        Some(Slot::Open { bytes, .. }) => json!(Subject::decode(bytes)?.entity),
+        None => (Json::Null, Json::Null),
+        Some(Slot::Closed(commitment)) => (json::withheld(&commitment), json::withheld(&commitment)),
+        Some(Slot::Open { bytes, .. }) => {
+            let Subject { entity, lifecycle } = Subject::decode(bytes)?;
+            (json!(entity), json!(lifecycle.map(|moved| json!({ "from": moved.from, "to": moved.to }))))
+        }
     })
+}
+
+/// The operations, a transition with the stage from which the author saw the entity move, as a decision line has it.
+fn ops_as_sent(row: &Row<'_>) -> Result<Json, CodecError> {
+    let subject = row.content(PartTag::Subject).map(Subject::decode).transpose()?;
+    let seen = subject.and_then(|subject| Some((subject.entity, subject.lifecycle?)));
+    let mut printed = ops(row, PartTag::Ops, Json::Array(Vec::new()))?;
+    let Some((entity, moved)) = seen else { return Ok(printed) };
+    for op in printed.as_array_mut().into_iter().flatten() {
+        if let Some(Json::Object(fields)) = op.get_mut("transition")
+            && fields.get("entity").is_some_and(|of| of == entity)
+            && fields.get("to").is_some_and(|to| to == moved.to)
+        {
+            fields.insert("from".into(), json!(moved.from));
+        }
+    }
+    Ok(printed)
 }
 
 fn actors(row: &Row<'_>, operator: Option<&str>) -> Result<Json, CodecError> {

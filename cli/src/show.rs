@@ -18,6 +18,7 @@ use counterfoil_format::row::Row;
 use counterfoil_format::value::Value;
 use counterfoil_ledger::Log;
 use counterfoil_rules::governance::Governance;
+use serde_json::Value as Json;
 use std::io::Write;
 
 /// What `show` is given.
@@ -87,6 +88,10 @@ fn provenance(
     let entity = summary::entity(row)?;
     if !entity.is_empty() {
         table.push(["about", &entity]);
+        if let Some(moved) = object.lifecycle.as_object() {
+            let stage = |name| moved.get(name).and_then(Json::as_str).map_or("(withheld)", summary::stage);
+            table.push(["seen", &format!("in {}, to go to {}", stage("from"), stage("to"))]);
+        }
     }
     match row.part(PartTag::Context) {
         None => {}

@@ -51,6 +51,11 @@ pub fn summary(row: &Row<'_>, names: &Names<'_>) -> Result<String, CodecError> {
     Ok(words.join(" "))
 }
 
+/// A stage in words.
+pub fn stage(stage: &str) -> &str {
+    if stage.is_empty() { "no stage" } else { stage }
+}
+
 /// An operation in words.
 pub fn op(op: &Op<'_>) -> String {
     let key = op.key;

@@ -46,6 +46,9 @@ impl Clock for WeekClock {
     }
 }
 
+/// What happens on a day.
+type Events<'w> = fn(&mut Week<'w>) -> Result<()>;
+
 /// The week, as it goes by.
 pub struct Week<'w> {
     shop: &'w mut Shop,
@@ -64,7 +67,7 @@ impl<'w> Week<'w> {
 
     /// Lives through it, with so many decisions of the usual business spread over its days.
     pub fn live(&mut self, decisions: u64) -> Result<()> {
-        let days: [(&str, fn(&mut Self) -> Result<()>); 7] = [
+        let days: [(&str, Events<'w>); 7] = [
             ("Monday", Self::monday),
             ("Tuesday", Self::tuesday),
             ("Wednesday", Self::wednesday),

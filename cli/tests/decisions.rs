@@ -298,3 +298,55 @@ fn every_command_explains_itself_and_shells_and_man_know_them() {
         assert!(pages.join(format!("counterfoil-{name}.1")).exists(), "{name} has no page");
     }
 }
+
+#[test]
+fn transitions_and_every_way_to_undo_come_back_as_they_were_sent() {
+    let shop = Shop::open();
+    let line = r#"{"id":"m","action":"MOVE","mode":"live","entity":"sku-1","ops":[{"transition":{"entity":"sku-1","from":"","to":"testing"}},{"transition":{"entity":"sku-2","to":"testing"}}],"effects":[{"adapter":"ads","do":1,"undo":2,"undo_until":"2999-12-01T00:00:00.000000Z"},{"adapter":"mail","do":1,"compensate":"sorry"},{"adapter":"post","do":1,"undo":null}]}"#;
+    let landed = shop.append(&[], line);
+    assert_eq!(landed.json()["outcome"], "applied", "{}", landed.err);
+    let sent: Value = serde_json::from_str(line).unwrap();
+    let row = shop.run(&["show", "4", "--json"]).json();
+    for field in ["entity", "ops", "effects"] {
+        assert_eq!(row[field], sent[field], "{field}");
+    }
+    assert_eq!(row["lifecycle"], json!({ "from": "", "to": "testing" }));
+    assert_eq!(row["reversibility"], "none");
+    let people = shop.run(&["show", "4"]).out;
+    for words in
+        ["in no stage, to go to testing", "sku-2 moves to testing", "undo until 2999-12-01", "made up for by"]
+    {
+        assert!(people.contains(words), "{words}: {people}");
+    }
+    // What a row prints is a line again.
+    let again = json!({ "action": "MOVE", "mode": "live", "entity": row["entity"], "ops": row["ops"],
+                        "effects": row["effects"] });
+    assert_eq!(shop.append(&[], &again.to_string()).status, 0);
+    assert_eq!(shop.run(&["show", "5", "--json"]).json()["ops"], row["ops"]);
+
+    assert_eq!(shop.append(&[], line).json()["duplicate"], true);
+    for (from, to, what) in [
+        (r#""from":"","#, r#""from":"a","#, "subject"),
+        (r#""sku-2","to":"testing""#, r#""sku-2","to":"winner""#, "ops"),
+        ("2999", "2998", "effects"),
+        (r#""compensate":"sorry""#, r#""undo":"sorry""#, "effects"),
+    ] {
+        let other = line.replacen(from, to, 1);
+        assert_ne!(other, line, "{from}");
+        shop.append(&[], &other).fails(1, &["row 4", "other content", what]);
+    }
+
+    let leave = r#"{"action":"MOVE","mode":"live","ops":[{"transition":{"entity":"sku-1","to":null}}]}"#;
+    assert_eq!(shop.append(&[], leave).json()["outcome"], "applied");
+    let values: Vec<_> = shop.run(&["history", "lifecycle/sku-1", "--json"]).lines();
+    let values: Vec<_> = values.iter().map(|line| line["value"].clone()).collect();
+    assert_eq!(values, [json!("testing"), json!("testing"), Value::Null]);
+    let stage = "s".repeat(129);
+    shop.append(&[], &leave.replace("null", &format!("\"{stage}\""))).fails(1, &["line 1", "a stage"]);
+    shop.append(&[], &leave.replace("null", "7"))
+        .fails(1, &["line 1", "a stage, which is a text, or null for none"]);
+    shop.append(&[], r#"{"action":"A","effects":[{"adapter":"a","do":1,"undo_until":"2027-01-01"}]}"#)
+        .fails(1, &["line 1", "undo_until and no undo"]);
+    assert_eq!(shop.size(), 7);
+    assert_eq!(shop.run(&["verify"]).status, 0);
+}

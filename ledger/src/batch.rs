@@ -15,7 +15,7 @@ use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::{CodecError, within};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
-use counterfoil_format::intent::{IntentId, Kind, Micros};
+use counterfoil_format::intent::{IntentId, KeyId, Kind, Micros};
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::limits;
 use counterfoil_format::ops::{encode_ops, encode_skeleton};
@@ -40,6 +40,8 @@ pub(crate) struct Ground<'g> {
     pub governance: &'g mut Governance,
     pub limits: &'g mut Limits,
     pub current: &'g mut Current,
+    /// The keys at hand that could seal.
+    pub seal_keys: &'g [KeyId],
     /// For the salts of rollbacks.
     pub random: &'g mut StdRng,
 }
@@ -70,6 +72,8 @@ pub(crate) struct Batch {
     pub decided: Vec<Result<Decided, SubmitError>>,
     /// Why the state index has failed, when it has; the submission is to be offered again over another one.
     pub index_failed: Option<String>,
+    /// The key that seals the group: the one in force behind its last row. Unknown when there is but one at hand.
+    pub sealing: Option<KeyId>,
     fresh: Fresh,
     rows: usize,
     bytes: usize,
@@ -117,6 +121,15 @@ struct Addition<'s> {
     bytes: usize,
 }
 
+impl Addition<'_> {
+    /// Checks that the key which seals behind the intents so far is at hand: nothing could be written otherwise.
+    fn check_sealing(&self, at_hand: &[KeyId]) -> Result<(), SubmitError> {
+        let sealing = self.governance.as_ref().and_then(|governing| governing.keys.sealing());
+        let missing = sealing.map(|key| key.key.id()).filter(|key| !at_hand.contains(key));
+        missing.map_or(Ok(()), |key| Err(SubmitError::NoSealKey { index: self.rulings.len(), key }))
+    }
+}
+
 impl Ground<'_> {
     /// The row with an id, of those that were there before the batch.
     fn find_id(&self, id: &IntentId) -> Result<Option<u64>, ReadError> {
@@ -131,7 +144,8 @@ impl Batch {
     /// An empty group behind the rows decided so far.
     pub fn behind(end: End) -> Self {
         let bytes = GROUP_HEADER_BYTES + SEAL_BYTES;
-        Batch { end, decided: Vec::new(), index_failed: None, fresh: Fresh::default(), rows: 0, bytes }
+        let (decided, fresh) = (Vec::new(), Fresh::default());
+        Batch { end, decided, index_failed: None, sealing: None, fresh, rows: 0, bytes }
     }
 
     /// Row 0, which nothing can be asked about.
@@ -293,6 +307,7 @@ impl Batch {
 
         if verdict.outcome == Outcome::Applied {
             self.take_in(ground, addition, proposal, place).map_err(refused)?;
+            addition.check_sealing(ground.seal_keys)?;
             for (key, leaf) in verdict.applied.into_iter().flat_map(Applied::into_changes) {
                 let replaced = ground.current.set(&key, leaf, seq);
                 addition.replaced.push((key, replaced));

@@ -8,7 +8,8 @@ use crate::secret::Signer;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::{CodecError, encode_into};
 use counterfoil_format::group::{GroupBuilder, Seal};
-use counterfoil_format::intent::{Kind, Micros};
+use counterfoil_format::intent::{KeyId, Kind, Micros};
+use counterfoil_format::key::PublicKey;
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
 use counterfoil_format::merkle::{CompactRange, row_leaf};
 use counterfoil_format::note::checkpoint_text;
@@ -34,7 +35,8 @@ pub struct Receipt {
 /// The chain, as far as rows are sealed. It may be ahead of what is durable.
 pub(crate) struct Chain {
     origin: String,
-    seal_key: Arc<dyn Signer>,
+    /// The keys at hand. Which of them seals a group depends on the rows in it.
+    seal_keys: Vec<Arc<dyn Signer>>,
     row_hash: Hash,
     tree: CompactRange,
     landing: Vec<u8>,
@@ -50,12 +52,27 @@ pub(crate) struct Group {
     /// The end of the log with it.
     pub head: Head,
     pub seal: Seal,
+    /// Whose signature the seal is.
+    pub seal_key: PublicKey,
 }
 
 impl Chain {
     /// Goes on behind the row with this hash, the last one in the tree.
     pub fn behind(origin: &str, row_hash: Hash, tree: CompactRange, seal_key: Arc<dyn Signer>) -> Self {
-        Chain { origin: origin.to_owned(), seal_key, row_hash, tree, landing: Vec::new() }
+        Chain { origin: origin.to_owned(), seal_keys: vec![seal_key], row_hash, tree, landing: Vec::new() }
+    }
+
+    /// Has another key at hand.
+    pub fn hold(&mut self, seal_key: Arc<dyn Signer>) {
+        self.seal_keys.push(seal_key);
+    }
+
+    /// The key that seals a group, of those at hand.
+    fn seal_key(&self, sealing: Option<KeyId>) -> Result<&dyn Signer, CodecError> {
+        let seals = |key: &&Arc<dyn Signer>| sealing.is_none_or(|id| key.public().id() == id);
+        let found = self.seal_keys.iter().find(seals).map(Arc::as_ref);
+        // A batch that puts another key in force was refused.
+        found.ok_or(CodecError::Inconsistent("the key that seals the group is not at hand"))
     }
 
     /// How many rows.
@@ -74,7 +91,7 @@ impl Chain {
         let before = self.tree.clone();
         let mut builder = GroupBuilder::with_capacity(batch.bytes());
         let mut entries = Vec::with_capacity(batch.rows());
-        let landed_at = batch.end.landed_at;
+        let (landed_at, sealing) = (batch.end.landed_at, batch.sealing);
         let mut answers = Vec::with_capacity(batch.decided.len());
         for decided in batch.decided {
             let answer = match decided {
@@ -88,9 +105,11 @@ impl Chain {
         }
         let root = self.tree.root().unwrap_or_default();
         let text = checkpoint_text(&self.origin, self.size(), &root);
-        let seal = Seal { root, signature: self.seal_key.sign(text.as_bytes()) };
+        let signer = self.seal_key(sealing)?;
+        let (seal_key, signature) = (signer.public().clone(), signer.sign(text.as_bytes()));
         let head = Head { size: self.size(), root, row_hash: self.row_hash, landed_at };
-        Ok((Some(Group { builder, entries, before, head, seal }), answers))
+        let seal = Seal { root, signature };
+        Ok((Some(Group { builder, entries, before, head, seal, seal_key }), answers))
     }
 
     fn push(

@@ -150,6 +150,16 @@ pub enum SubmitError {
         /// Why.
         refusal: Refusal,
     },
+    /// Behind it another key would seal the ledger, and the writer does not hold that key.
+    #[error(
+        "intent {index} of the submission: from it on key {key} would seal the ledger, and its writer does not hold that key"
+    )]
+    NoSealKey {
+        /// Which intent, from 0.
+        index: usize,
+        /// The key that would seal.
+        key: KeyId,
+    },
     /// It was signed for another ledger.
     #[error("the submission was signed for ledger {signed}, and this is ledger {here}")]
     OtherLedger {

@@ -68,6 +68,11 @@ impl SecretKey {
         Ok(open(&file, &ask()?, path)?)
     }
 
+    /// Whether a key file is encrypted, by its first bytes.
+    pub fn is_encrypted(path: &Path) -> Result<bool, SecretError> {
+        Ok(passphrase::is_encrypted(&read(path)?))
+    }
+
     /// Encrypts a plain key file in place; yields the key. The passphrase is asked for once the file has been read.
     ///
     /// The plain bytes are not wiped from the disk, nor from copies that were made of it.

@@ -19,7 +19,6 @@ use crate::submission::Submission;
 use crate::watch::Watch;
 use crate::writer::Writer;
 use counterfoil_format::Hash;
-use counterfoil_format::note::VerifierKey;
 use counterfoil_format::policy::PolicyBody;
 use counterfoil_rules::governance::Governance;
 use std::path::Path;
@@ -106,20 +105,27 @@ impl Ledger {
             return Err(OpenError::WrongLedgerKey);
         }
         let current = open_current(&log, &*platform.index, index, &mut notices)?;
-        let verifier_key = VerifierKey { name: log.origin().to_owned(), key: seal_key.public().clone() };
         let stages = Stages {
             limits: recount(&log, &governance)?,
             governance,
             current,
+            seal_key: seal_key.public().id(),
             random: random().map_err(|error| OpenError::Random(error.to_string()))?,
             chain: Chain::behind(log.origin(), log.head().row_hash, tree, seal_key),
-            writer: Writer::new(log.clone(), verifier_key, platform.clock.clone()),
+            writer: Writer::new(log.clone(), platform.clock.clone()),
         };
         let commit = Pipeline::new(log, platform.clock.clone(), stages, notices);
         let writing = Arc::new(Writing { queue: Queue::default(), commit });
         writing.begin()?;
         let watch = platform.inbox_every.map(|every| watch(&writing, every)).transpose()?;
         Ok(Ledger { watch, writing, _lock: lock })
+    }
+
+    /// Holds another key that can seal. A group is sealed by the key in force behind its last row, so a change of the
+    /// ledger's key lands only when the writer holds the key that seals from then on; without it the change is
+    /// [`SubmitError::NoSealKey`]. From the next open on the new key is the one to open with.
+    pub fn hold(&self, seal_key: Arc<dyn Signer>) {
+        self.writing.commit.hold(seal_key);
     }
 
     /// The durable rows.

@@ -18,10 +18,12 @@ use crate::log::Log;
 use crate::platform::Clock;
 use crate::queue::{Answer, Commit};
 use crate::rebuild::memory_index;
+use crate::secret::Signer;
 use crate::submission::Submission;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::tiles::Tiles;
 use crate::writer::{Rotation, Writer};
+use counterfoil_format::intent::KeyId;
 use counterfoil_rules::governance::Governance;
 use counterfoil_rules::keyring::Keyring;
 use counterfoil_rules::limits::Limits;
@@ -34,6 +36,8 @@ struct Decider {
     governance: Governance,
     limits: Limits,
     current: Current,
+    /// The keys at hand that could seal.
+    seal_keys: Vec<KeyId>,
     random: StdRng,
     /// How far decisions have gone, which may be further than what is durable.
     end: End,
@@ -48,6 +52,8 @@ pub(crate) struct Stages {
     pub governance: Governance,
     pub limits: Limits,
     pub current: Current,
+    /// The key that seals.
+    pub seal_key: KeyId,
     pub random: StdRng,
     pub chain: Chain,
     pub writer: Writer,
@@ -79,10 +85,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pipeline {
     pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, stages: Stages, notices: Vec<String>) -> Self {
-        let Stages { governance, limits, current, random, chain, writer } = stages;
+        let Stages { governance, limits, current, seal_key, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
         let end = End { size: head.size, landed_at: head.landed_at };
-        let decider = Decider { governance, limits, current, random, end, deciding: false, underway };
+        let seal_keys = vec![seal_key];
+        let decider =
+            Decider { governance, limits, current, seal_keys, random, end, deciding: false, underway };
         let decider = Mutex::new(decider);
         let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
         let intake = Intake::of(&log);
@@ -110,6 +118,13 @@ impl Pipeline {
     /// The keys as the next decision has them.
     pub fn keys(&self) -> Arc<Keyring> {
         lock(&self.decider).governance.keys.clone()
+    }
+
+    /// Has another key at hand that seals when a row puts it in force.
+    pub fn hold(&self, seal_key: Arc<dyn Signer>) {
+        let mut decider = lock(&self.decider);
+        decider.seal_keys.push(seal_key.public().id());
+        lock(&self.chain).hold(seal_key);
     }
 
     pub fn notices(&self) -> Vec<String> {
@@ -205,8 +220,9 @@ impl Pipeline {
         submissions: &mut VecDeque<Submission>,
     ) -> Result<(), String> {
         while let Some(submission) = submissions.pop_front() {
-            let Decider { governance, limits, current, random, underway, .. } = &mut *decider;
-            let ground = &mut Ground { log: &self.log, underway, governance, limits, current, random };
+            let Decider { governance, limits, current, seal_keys, random, underway, .. } = &mut *decider;
+            let ground =
+                &mut Ground { log: &self.log, underway, governance, limits, current, seal_keys, random };
             let Some(later) = batch.offer(ground, submission, self.clock.now()) else { continue };
             submissions.push_front(later);
             match batch.index_failed.take() {
@@ -248,6 +264,7 @@ impl Commit for Pipeline {
         let mut batch = Batch::behind(decider.end);
         let taken = self.decide_all(&mut decider, &mut batch, submissions)?;
         let Decider { governance, random, end, deciding, underway, .. } = &mut *decider;
+        batch.sealing = governance.keys.sealing().map(|key| key.key.id());
         *end = batch.end;
         *deciding = false;
         underway.push_back((batch.end.size, batch.take_fresh()));

@@ -15,7 +15,7 @@ use crate::storage::{Access, StoredFile};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::intent::Micros;
-use counterfoil_format::key::SignatureBytes;
+use counterfoil_format::key::{PublicKey, SignatureBytes};
 use counterfoil_format::merkle::CompactRange;
 use counterfoil_format::note::{SignedNote, VerifierKey};
 use std::sync::Arc;
@@ -40,7 +40,6 @@ pub(crate) enum WriteError {
 /// The writing end of a ledger.
 pub(crate) struct Writer {
     log: Arc<Log>,
-    seal_key: VerifierKey,
     header: SegmentHeader,
     file: Arc<dyn StoredFile>,
     /// Where the active segment's durable bytes end.
@@ -48,7 +47,7 @@ pub(crate) struct Writer {
     /// Up to where space is reserved.
     reserved: u64,
     mark: Mark,
-    newest: Option<SignatureBytes>,
+    newest: Option<(PublicKey, SignatureBytes)>,
     written_out: Option<Micros>,
     /// Why the checkpoint file lags behind, when it could not be replaced.
     lagging: Option<FileError>,
@@ -64,11 +63,11 @@ pub(crate) struct Rotation {
 
 impl Writer {
     /// Goes on where a log ends.
-    pub fn new(log: Arc<Log>, seal_key: VerifierKey, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>) -> Self {
         let (header, file, end) = log.with_active(|active| (active.header, active.file.clone(), active.end));
         let mark = Mark::place(log.layout(), &log.head());
         let (newest, written_out, lagging) = (None, None, None);
-        Writer { log, seal_key, header, file, end, reserved: 0, mark, newest, written_out, lagging, clock }
+        Writer { log, header, file, end, reserved: 0, mark, newest, written_out, lagging, clock }
     }
 
     /// Makes sure that what was decided behind this many rows is decided behind durable ones.
@@ -80,7 +79,7 @@ impl Writer {
     /// Makes a group durable, and lets readers see it.
     pub fn write(&mut self, group: Group, rotation: &Rotation) -> Result<(), WriteError> {
         let before = self.log.head();
-        let Group { builder, mut entries, before: tree, head, seal } = group;
+        let Group { builder, mut entries, before: tree, head, seal, seal_key } = group;
         self.roll_if_full(rotation, tree)?;
         let bytes = builder.finish(before.size, self.end, &before.row_hash, &self.header.salt, &seal)?;
         self.reserve(bytes.len() as u64);
@@ -93,7 +92,7 @@ impl Writer {
         self.mark.move_to(&head);
         entries.iter_mut().for_each(|entry| entry.offset += offset);
         self.log.publish(offset, self.end, &entries, head);
-        self.newest = Some(seal.signature);
+        self.newest = Some((seal_key, seal.signature));
         // A clock that went backwards counts as time that has passed.
         let now = self.clock.now();
         if self.written_out.is_none_or(|then| !(then..then.saturating_add(CHECKPOINT_EVERY)).contains(&now)) {
@@ -141,8 +140,9 @@ impl Writer {
 
     /// Replaces the checkpoint file by the newest seal, when there is a newer one.
     fn write_checkpoint(&mut self) -> Result<(), FileError> {
-        let Some(signature) = self.newest else { return Ok(()) };
-        let note = SignedNote::new(self.log.checkpoint().text(), &self.seal_key, &signature);
+        let Some((key, signature)) = &self.newest else { return Ok(()) };
+        let key = VerifierKey { name: self.log.origin().to_owned(), key: key.clone() };
+        let note = SignedNote::new(self.log.checkpoint().text(), &key, signature);
         self.written_out = Some(self.clock.now());
         let layout = self.log.layout();
         layout.replace(&layout.checkpoint(), note.to_string().as_bytes(), true)?;

@@ -44,7 +44,8 @@ use queue::{Answer, Commit, Queue};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use stages::{
-    ROWS, batch, chain, current, draft, error, index, log, platform, rebuild, submission, sync, tiles, writer,
+    ROWS, batch, chain, current, draft, error, index, log, platform, rebuild, secret, submission, sync,
+    tiles, writer,
 };
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -96,6 +97,7 @@ impl Model {
             governance,
             limits: Limits::default(),
             current: Current { rows: 0, due },
+            seal_key: SecretKey::from_seed(&[2; 32]).unwrap().public().id(),
             random: StdRng::seed_from_u64(1),
             chain: Chain::default(),
             writer: Writer(log.clone()),

@@ -220,6 +220,7 @@ pub mod batch {
     use super::log::Log;
     use super::submission::Submission;
     use super::{POST, ROWS};
+    use counterfoil_format::intent::KeyId;
     use counterfoil_rules::governance::Governance;
     use counterfoil_rules::limits::Limits;
     use rand::rngs::StdRng;
@@ -233,6 +234,7 @@ pub mod batch {
         pub governance: &'g mut Governance,
         pub limits: &'g mut Limits,
         pub current: &'g mut Current,
+        pub seal_keys: &'g [KeyId],
         pub random: &'g mut StdRng,
     }
 
@@ -246,13 +248,14 @@ pub mod batch {
         pub end: End,
         pub index_failed: Option<String>,
         pub callers: Vec<usize>,
+        pub sealing: Option<KeyId>,
         /// What is answered to those behind them.
         pub refused: Vec<SubmitError>,
     }
 
     impl Batch {
         pub fn behind(end: End) -> Self {
-            Batch { end, index_failed: None, callers: Vec::new(), refused: Vec::new() }
+            Batch { end, index_failed: None, callers: Vec::new(), sealing: None, refused: Vec::new() }
         }
 
         pub fn offer(
@@ -284,10 +287,16 @@ pub mod batch {
     }
 }
 
+pub mod secret {
+    pub use counterfoil_ledger::Signer;
+}
+
 pub mod chain {
     use super::ROWS;
     use super::batch::Batch;
     use super::error::SubmitError;
+    use super::secret::Signer;
+    use std::sync::Arc;
 
     /// A row of the model: who submitted it, and where it landed.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,6 +313,8 @@ pub mod chain {
     type Answers = Vec<Result<Vec<Receipt>, SubmitError>>;
 
     impl Chain {
+        pub fn hold(&mut self, _: Arc<dyn Signer>) {}
+
         pub fn size(&self) -> u64 {
             self.rows
         }
