@@ -1,5 +1,10 @@
 //! `append`: land decisions, read as JSON lines; one JSON receipt a line out, in order.
 
+mod attest;
+mod receipt;
+
+use self::attest::Judges;
+use self::receipt::{Fate, ReceiptLine, print_receipts};
 use crate::decision::{Decision, random_id};
 use crate::exit::Refused;
 use crate::keys::NamedKey;
@@ -9,7 +14,6 @@ use anyhow::{Context, Result, anyhow};
 use counterfoil_format::body::Role;
 use counterfoil_format::intent::IntentId;
 use counterfoil_ledger::{DraftError, Ledger, Receipt, Signer, SubmissionBuilder, SubmitError, now};
-use serde::Serialize;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
@@ -35,6 +39,9 @@ pub struct Args {
     /// The key that signs, by the name of its file; by default the first executor's key that is there
     #[arg(long, value_name = "KEY")]
     author: Option<String>,
+    /// A judge's key, by the name of its file, that signs each verdict of that judge; may be given again
+    #[arg(long, value_name = "KEY")]
+    attest: Vec<String>,
     /// Accepted for the sake of scripts: receipts are always JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +53,7 @@ const EXAMPLES: &str = r#"Examples:
     tr -d '\n' | counterfoil append
   counterfoil append decisions.jsonl --batch 1000
   tail -f agent.jsonl | counterfoil append
+  counterfoil append judged.jsonl --attest judge-1
 
 A line is one JSON object. Only `action` and one of `ops` and `effects` are
 required; a field that is not known is an error. Without `"mode":"live"` it is
@@ -72,6 +80,11 @@ bytes. {"$map": {...}} stands for the map in it, and is how `log`, `show` and
 key twice. Evidence names rows that have landed, or earlier lines of the same
 submission.
 
+With --attest every line that names a judge is signed by that judge's key too,
+so that nobody can put a verdict into a judge's mouth. The name in `judge.by`
+must be the one under which the key is enrolled, and a line that names another
+judge is refused. A policy may ask for such a signature.
+
 An id is 32 hexadecimal digits, a UUID, or any other text, which is hashed to
 sixteen bytes. A line whose id has landed with the same content lands nothing:
 its receipt is the first one, with "duplicate": true. So a file that failed
@@ -94,6 +107,7 @@ struct Pending {
 struct Desk<'d> {
     ledger: &'d Ledger,
     author: &'d NamedKey,
+    judges: &'d Judges,
     /// What its errors begin with: nothing for standard input, else the file's name.
     source: String,
     landed: Cell<Landed>,
@@ -129,10 +143,12 @@ impl Landed {
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let mut input = open(&args.file)?;
     let ledger = place.ledger()?;
-    let author = place.keys().author(&ledger.governance(), args.author.as_deref(), Role::Executor)?;
+    let governance = ledger.governance();
+    let judges = Judges::load(place, &governance, &args.attest)?;
+    let author = place.keys().author(&governance, args.author.as_deref(), Role::Executor)?;
     let source =
         if args.file.as_os_str() == "-" { String::new() } else { format!("{}, ", args.file.display()) };
-    let desk = Desk { ledger: &ledger, author: &author, source, landed: Cell::default() };
+    let desk = Desk { ledger: &ledger, author: &author, judges: &judges, source, landed: Cell::default() };
     let result = land_all(&mut *input, usize::from(args.batch), &desk, out);
     let landed = desk.landed.get();
     let closed = ledger.close();
@@ -190,26 +206,6 @@ fn read_line(input: &mut dyn BufRead, number: u64, line: &mut Vec<u8>, desk: &De
         return Err(desk.refuse(number, "it is longer than 16 MiB, and a row holds at most 8 MiB"));
     }
     Ok(read > 0)
-}
-
-/// A receipt as it is printed.
-#[derive(Debug, Clone, Serialize)]
-struct ReceiptLine {
-    seq: u64,
-    row_hash: String,
-    outcome: &'static str,
-    reasons: Vec<&'static str>,
-    id: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    duplicate: bool,
-}
-
-/// What becomes of a line.
-enum Fate {
-    /// It is an intent of the submission, at this place.
-    In { place: usize, id: IntentId, duplicate: bool },
-    /// It has landed before.
-    Landed(ReceiptLine),
 }
 
 impl Desk<'_> {
@@ -286,12 +282,15 @@ impl Desk<'_> {
             None => random_id(now).map_err(|error| anyhow!(error))?,
         };
         let draft = decision.draft(id, &self.author.name, now);
+        let signer = decision.judge().map_or(Ok(None), |named| self.judges.signer(named));
+        let signer = signer.map_err(|fault| self.refuse(number, &fault))?;
         if decision.id.is_some()
             && let Some(seq) = self.ledger.log().find_id(&id)?
         {
             let stored = self.ledger.log().row(seq)?;
             let row = stored.parse()?;
-            let likeness = compare(&row, &draft, self.author.key.public().id());
+            let likeness =
+                compare(&row, &draft, self.author.key.public().id(), signer.map(|judge| judge.public().id()));
             let fault = match likeness.map_err(|error| self.ledger.log().damaged(seq, error))? {
                 Likeness::Same => {
                     return Ok(Fate::Landed(ReceiptLine {
@@ -322,7 +321,11 @@ impl Desk<'_> {
             );
             return Err(self.refuse(number, &fault));
         }
-        builder.push(&draft).map_err(|error| match error {
+        let pushed = match signer {
+            Some(judge) => builder.push_judged(&draft, judge, self.ledger.ledger_id()),
+            None => builder.push(&draft),
+        };
+        pushed.map_err(|error| match error {
             DraftError::Format { error, .. } => self.refuse(number, &error.to_string()),
             error => error.into(),
         })?;
@@ -344,26 +347,4 @@ impl Desk<'_> {
             }
         })
     }
-}
-
-fn print_receipts(fates: &[Fate], receipts: &[Receipt], out: &mut dyn Write) -> io::Result<()> {
-    for fate in fates {
-        match fate {
-            Fate::Landed(line) => serde_json::to_writer(&mut *out, line)?,
-            Fate::In { place, id, duplicate } => {
-                let Some(receipt) = receipts.get(*place) else { continue };
-                let line = ReceiptLine {
-                    seq: receipt.seq,
-                    row_hash: receipt.row_hash.to_string(),
-                    outcome: receipt.outcome.name(),
-                    reasons: receipt.reasons.iter().map(|reason| reason.name()).collect(),
-                    id: id.to_string(),
-                    duplicate: *duplicate,
-                };
-                serde_json::to_writer(&mut *out, &line)?;
-            }
-        }
-        out.write_all(b"\n")?;
-    }
-    out.flush()
 }

@@ -137,6 +137,11 @@ impl Decision {
         })
     }
 
+    /// The judge whom it names.
+    pub fn judge(&self) -> Option<&str> {
+        self.judge.as_ref().map(|(by, _)| by.as_str())
+    }
+
     /// The newest row that it names as evidence.
     pub fn newest_evidence(&self) -> Option<u64> {
         let rows = self.evidence.iter().filter_map(|pointer| match pointer {

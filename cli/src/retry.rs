@@ -1,9 +1,10 @@
 //! Whether a draft says what a row that landed with the same id says.
 //!
-//! Salts and times are left out: they differ from one attempt to the next.
+//! Salts, times and judges' signatures are left out: they differ from one attempt to the next. Whose key a judge signs with is
+//! compared when a signature is asked for; a row that has one nobody asked for now has more than the draft, and says the same.
 
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::content::{Actors, Context, Effect, Evidence, Subject};
+use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject};
 use counterfoil_format::intent::KeyId;
 use counterfoil_format::ops::{Change, Guard, Op};
 use counterfoil_format::part::{PartTag, Slot};
@@ -21,8 +22,13 @@ pub enum Likeness {
     Unknown(&'static str),
 }
 
-/// Compares a draft of a decision, signed by this author, with a row.
-pub fn compare(row: &Row<'_>, draft: &Draft<'_>, author: KeyId) -> Result<Likeness, CodecError> {
+/// Compares a draft of a decision, signed by this author, with a row. `judge` is the key that would sign its verdict.
+pub fn compare(
+    row: &Row<'_>,
+    draft: &Draft<'_>,
+    author: KeyId,
+    judge: Option<KeyId>,
+) -> Result<Likeness, CodecError> {
     let head = &row.head;
     let heads = [
         ("kind", head.kind == draft.kind),
@@ -37,6 +43,13 @@ pub fn compare(row: &Row<'_>, draft: &Draft<'_>, author: KeyId) -> Result<Likene
     for tag in PartTag::AUTHORED {
         let same = match row.part(tag) {
             Some(Slot::Closed(_)) => return Ok(Likeness::Unknown(tag.name())),
+            Some(Slot::Open { bytes, .. }) if tag == PartTag::Actors => {
+                let actors = Actors::decode(bytes)?;
+                if judge.is_some() && signed_by(&actors) != judge {
+                    return Ok(Likeness::Differs("the judge's signature"));
+                }
+                Some(draft.actors.map(unsigned) == Some(unsigned(actors)))
+            }
             Some(Slot::Open { bytes, .. }) => same_part(tag, bytes, row, draft)?,
             None => is_absent(tag, draft),
         };
@@ -47,6 +60,16 @@ pub fn compare(row: &Row<'_>, draft: &Draft<'_>, author: KeyId) -> Result<Likene
         }
     }
     Ok(Likeness::Same)
+}
+
+/// The key under which a judge has signed.
+fn signed_by(actors: &Actors<'_>) -> Option<KeyId> {
+    actors.judge?.attestation.map(|attestation| attestation.key)
+}
+
+/// What the part says but for a judge's signature.
+fn unsigned(actors: Actors<'_>) -> Actors<'_> {
+    Actors { judge: actors.judge.map(|judge| Judge { attestation: None, ..judge }), ..actors }
 }
 
 fn is_absent(tag: PartTag, draft: &Draft<'_>) -> Option<bool> {
@@ -71,12 +94,11 @@ fn same_part(
 ) -> Result<Option<bool>, CodecError> {
     Ok(Some(match tag {
         PartTag::Subject => draft.subject == Some(Subject::decode(bytes)?),
-        PartTag::Actors => draft.actors == Some(Actors::decode(bytes)?),
         PartTag::Evidence => draft.evidence == Evidence::decode_all(bytes)?,
         PartTag::Effects => draft.effects == Effect::decode_all(bytes)?,
         PartTag::Context => draft.context == Some(Context::decode(bytes)?),
         PartTag::Ops => return same_ops(&row.ops(tag)?.unwrap_or_default(), &draft.ops),
-        PartTag::Body | PartTag::Rollback => false,
+        PartTag::Actors | PartTag::Body | PartTag::Rollback => false,
     }))
 }
 

@@ -47,7 +47,7 @@ pub struct RowJson {
     pub reasons: Vec<&'static str>,
     /// The name of the key that signed it.
     pub author: String,
-    /// `planner`, `judge` with `by` and `score`, `executor`, and `operator`, who held the kill switch.
+    /// `planner`, `judge` with `by`, `score` and `signed_by`, `executor`, and `operator`, who held the kill switch.
     pub actors: Json,
     /// Row numbers, and documents with `uri` and `blake3`.
     pub evidence: Json,
@@ -100,7 +100,7 @@ impl RowJson {
             outcome: landing.outcome.name(),
             reasons: landing.reasons.iter().copied().map(Reason::name).collect(),
             author: names.key(&head.author),
-            actors: actors(row, operator.as_deref())?,
+            actors: actors(row, names, operator.as_deref())?,
             evidence: list(row, PartTag::Evidence, |bytes| {
                 Ok(Evidence::decode_all(bytes)?.iter().map(evidence).collect())
             })?,
@@ -227,14 +227,19 @@ fn ops_as_sent(row: &Row<'_>) -> Result<Json, CodecError> {
     Ok(printed)
 }
 
-fn actors(row: &Row<'_>, operator: Option<&str>) -> Result<Json, CodecError> {
+fn actors(row: &Row<'_>, names: &Names<'_>, operator: Option<&str>) -> Result<Json, CodecError> {
     let stated = |name: &str| (!name.is_empty()).then(|| name.to_owned());
     let mut actors = match row.part(PartTag::Actors) {
         None => json!({ "planner": null, "judge": null, "executor": null }),
         Some(Slot::Closed(commitment)) => json::withheld(&commitment),
         Some(Slot::Open { bytes, .. }) => {
             let actors = Actors::decode(bytes)?;
-            let judge = actors.judge.map(|judge| json!({ "by": judge.by, "score": score(judge.score) }));
+            let judge = actors.judge.map(|judge| {
+                let signed_by = judge.attestation.map(
+                    |signed| json!({ "key_id": signed.key.to_string(), "name": names.key(&signed.key) }),
+                );
+                json!({ "by": judge.by, "score": score(judge.score), "signed_by": signed_by })
+            });
             json!({ "planner": stated(actors.planner), "judge": judge, "executor": stated(actors.executor) })
         }
     };

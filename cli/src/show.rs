@@ -60,7 +60,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let governance = log.governance()?;
     writeln!(out, "{}\n", title(&row, &object))?;
     let mut table = Table::default();
-    provenance(&row, &object, operator, &mut table).map_err(|error| log.damaged(args.seq, error))?;
+    provenance(&row, &object, &names, operator, &mut table).map_err(|error| log.damaged(args.seq, error))?;
     changes(&row, &names, &mut table).map_err(|error| log.damaged(args.seq, error))?;
     identity(&object, &mut table);
     table.print(2, out)?;
@@ -80,6 +80,7 @@ fn title(row: &Row<'_>, object: &RowJson) -> String {
 fn provenance(
     row: &Row<'_>,
     object: &RowJson,
+    names: &Names<'_>,
     operator: Option<String>,
     table: &mut Table,
 ) -> Result<(), CodecError> {
@@ -111,7 +112,7 @@ fn provenance(
         let asked = format!("{}, tier {}", object.mode, object.tier.unwrap_or("not stated"));
         table.push(["asked for", &asked]);
     }
-    actors(row, table)?;
+    actors(row, names, table)?;
     table.push(["signed by", &format!("{} (key {})", object.author, object.author_key)]);
     let operator = operator.unwrap_or_else(|| "(withheld)".into());
     let since = match object.kill_switch_row {
@@ -138,7 +139,7 @@ fn provenance(
     Ok(())
 }
 
-fn actors(row: &Row<'_>, table: &mut Table) -> Result<(), CodecError> {
+fn actors(row: &Row<'_>, names: &Names<'_>, table: &mut Table) -> Result<(), CodecError> {
     match row.part(PartTag::Actors) {
         None => {}
         Some(Slot::Closed(_)) => table.push(["actors", "(withheld)"]),
@@ -148,7 +149,11 @@ fn actors(row: &Row<'_>, table: &mut Table) -> Result<(), CodecError> {
                 table.push(["planner", actors.planner]);
             }
             if let Some(judge) = actors.judge {
-                table.push(["judge", &format!("{}, score {}", judge.by, score(judge.score))]);
+                let signed = match judge.attestation {
+                    None => "not signed".to_owned(),
+                    Some(signed) => format!("signed by {} (key {})", names.key(&signed.key), signed.key),
+                };
+                table.push(["judge", &format!("{}, score {}, {signed}", judge.by, score(judge.score))]);
             }
             if !actors.executor.is_empty() {
                 table.push(["executor", actors.executor]);

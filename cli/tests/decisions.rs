@@ -118,7 +118,9 @@ fn a_decision_comes_back_as_it_was_sent() {
         assert_eq!(row[field], sent[field], "{field}");
     }
     assert!(shown.out.contains("19.90") && shown.out.contains("12345678901234567890"));
-    let actors = json!({ "planner": "planner-1", "judge": sent["judge"], "executor": "executor-1", "operator": "operator-1" });
+    let judge = json!({ "by": "judge-1", "score": sent["judge"]["score"], "signed_by": null });
+    let actors =
+        json!({ "planner": "planner-1", "judge": judge, "executor": "executor-1", "operator": "operator-1" });
     assert_eq!(row["actors"], actors);
     assert_eq!(
         (&row["author"], &row["kind"], &row["row_hash"]),
@@ -129,9 +131,13 @@ fn a_decision_comes_back_as_it_was_sent() {
     assert_eq!(rollback[1]["delete"]["key"], "price/sku-1");
 
     let people = shop.run(&["show", "4"]).out;
-    for words in
-        ["SET_PRICE", "judge-1, score 0.87", "held by operator-1", "stock += 2", "counterfoil rollback 4"]
-    {
+    for words in [
+        "SET_PRICE",
+        "judge-1, score 0.87, not signed",
+        "held by operator-1",
+        "stock += 2",
+        "counterfoil rollback 4",
+    ] {
         assert!(people.contains(words), "{words}: {people}");
     }
 }
