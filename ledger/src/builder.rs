@@ -91,7 +91,7 @@ impl<'k> SubmissionBuilder<'k> {
         };
         let encoded =
             self.encode(&draft, |_| None, attest).map_err(|error| DraftError::Format { index, error });
-        let encoded = encoded.and_then(|()| if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) });
+        let encoded = encoded.and(if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) });
         if encoded.is_err() {
             self.encoded.bytes.truncate(before);
             self.encoded.places.truncate(index);

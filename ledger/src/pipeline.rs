@@ -81,7 +81,7 @@ impl Pipeline {
     pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, stages: Stages, notices: Vec<String>) -> Self {
         let Stages { governance, limits, current, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
-        let end = End { size: head.size, landed_at: head.landed_at };
+        let end = End { size: head.size, landed_at: head.landed_at, decided_at: head.landed_at };
         let decider = Decider { governance, limits, current, random, end, deciding: false, underway };
         let decider = Mutex::new(decider);
         let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
