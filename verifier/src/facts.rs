@@ -104,6 +104,10 @@ pub(crate) struct Verdict {
 
 /// A row on the way through the checks that go in row order.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "rows that cannot be taken apart are few, and a box for each other row is not"
+)]
 pub(crate) enum Seen {
     /// It was taken apart.
     Row(RowFacts),
