@@ -87,7 +87,7 @@ impl Pipeline {
     pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, stages: Stages, notices: Vec<String>) -> Self {
         let Stages { governance, limits, current, seal_key, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
-        let end = End { size: head.size, landed_at: head.landed_at };
+        let end = End { size: head.size, landed_at: head.landed_at, decided_at: head.landed_at };
         let seal_keys = vec![seal_key];
         let decider =
             Decider { governance, limits, current, seal_keys, random, end, deciding: false, underway };

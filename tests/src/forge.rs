@@ -398,6 +398,9 @@ impl Forge {
     /// What an approval approves.
     fn put_aside(&self, proposal: &rules::Proposal<'_>) -> Option<PutAside> {
         let Some(Body::Review(review)) = &proposal.body else { return None };
+        if review.row >= self.next_seq {
+            return None;
+        }
         let record = self.sink.record(review.row);
         let row = Row::parse(&record).ok()?;
         Some(PutAside { reasons: row.landing.reasons, author: row.head.author })

@@ -242,6 +242,7 @@ pub mod batch {
     pub struct End {
         pub size: u64,
         pub landed_at: i64,
+        pub decided_at: i64,
     }
 
     pub struct Batch {
