@@ -59,8 +59,9 @@ Examples:
 
 It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner,
 ledger, executor and operator. Move owner.key away to where it is safe: it is
-needed only to grant keys and to set policy. Every action may be live in the
-first policy. What it prints is for an auditor to keep elsewhere.
+needed only to grant keys and to set policy. The first policy is `default`, a
+shop's; `counterfoil policy show --preset default` prints it. What it prints is
+for an auditor to keep elsewhere.
 
 The ledger's key seals whatever anybody lands, so --encrypt leaves it plain;
 --encrypt-ledger encrypts all four. The passphrase is asked for twice, or read

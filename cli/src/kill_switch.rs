@@ -12,6 +12,7 @@ use crate::time;
 use anyhow::Result;
 use counterfoil_format::body::{Body, KillSwitch, Role, SwitchAct};
 use counterfoil_format::intent::{KeyId, Micros};
+use counterfoil_format::landing::Outcome;
 use counterfoil_ledger::{Log, now};
 use counterfoil_rules::governance::{Governance, InForce};
 use serde_json::{Value as Json, json};
@@ -117,6 +118,10 @@ fn turn(how: &Move, act: SwitchAct, to: Option<&str>, place: &Place, out: &mut d
     let switch = KillSwitch { act, engaged, holder, reason: &how.reason, drill: None };
     let urgency = if act == SwitchAct::Engage { Urgency::Urgent } else { Urgency::Plain };
     let landed = act::land(place, &log, &author, Body::KillSwitch(switch), urgency)?;
+    if landed.outcome != Outcome::Applied {
+        let (seq, fate) = (landed.seq, landed.fate());
+        return Err(Refused::error(format!("the kill switch was NOT moved: row {seq} landed as {fate}")));
+    }
     log.refresh()?;
     tell(&landed, &log, how.json, out)
 }

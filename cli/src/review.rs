@@ -9,7 +9,7 @@ use crate::table::Table;
 use crate::time;
 use anyhow::{Result, anyhow};
 use counterfoil_format::body::{Body, ReviewOf, ReviewVerdict, Role};
-use counterfoil_format::intent::Kind;
+use counterfoil_format::intent::{Kind, Mode};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::row::Row;
 use counterfoil_ledger::{Log, SubmissionBuilder};
@@ -93,9 +93,10 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
 }
 
-/// Whether a row is a decision that was put aside.
+/// Whether a row is a live decision that was put aside. A dry run has nothing to wait for.
 fn waits(row: &Row<'_>) -> bool {
-    row.head.kind == Kind::Decision && row.landing.outcome == Outcome::Review
+    let live = row.head.mode == Mode::Live;
+    row.head.kind == Kind::Decision && row.landing.outcome == Outcome::Review && live
 }
 
 fn list(args: &List, place: &Place, out: &mut dyn Write) -> Result<()> {
@@ -152,6 +153,7 @@ fn say(said: &Said, verdict: ReviewVerdict, place: &Place, out: &mut dyn Write) 
         check(&log, &governance, *row)?;
     }
     let author = place.keys().author(&governance, said.author.as_deref(), Role::Operator)?;
+    let mut anew = Vec::new();
     for row in &said.rows {
         let stored = log.row(*row)?;
         let target = stored.parse()?;
@@ -164,6 +166,9 @@ fn say(said: &Said, verdict: ReviewVerdict, place: &Place, out: &mut dyn Write) 
         }
         let landed = land_all(place, &log, builder.sign(log.ledger_id())?, Urgency::Plain)?;
         let landed = landed.into_iter().next().ok_or_else(|| anyhow!("the row is not to be found"))?;
+        if verdict == ReviewVerdict::Approve && landed.outcome == Outcome::Review {
+            anew.push(row.to_string());
+        }
         if said.json {
             let more = [("reviewed", json!(row)), ("verdict", json!(verdict.name()))];
             writeln!(out, "{}", landed.json_with(more))?;
@@ -176,7 +181,13 @@ fn say(said: &Said, verdict: ReviewVerdict, place: &Place, out: &mut dyn Write) 
         };
         writeln!(out, "row {row}: {what}, by row {} ({})", landed.seq, landed.fate())?;
     }
-    Ok(())
+    match anew.is_empty() {
+        true => Ok(()),
+        false => Err(Refused::error(format!(
+            "approved and put aside anew, so they wait on: {}; `counterfoil show` says why",
+            anew.join(", ")
+        ))),
+    }
 }
 
 /// Refuses what is no decision that waits, before anything lands.

@@ -186,10 +186,10 @@ impl Shop {
         let cents = self.random.random_range(500..5000);
         let (action, key, value) = match roll {
             0..40 => ("SET_PRICE", format!("price/{entity}"), price(cents)),
-            40..55 => ("SCALE_AD", format!("ad/{entity}/budget"), price(cents * 10)),
-            55..65 => ("SELL", format!("stock/{entity}"), Value::Null),
-            65..75 => ("MOVE", entity.clone(), Value::Null),
-            75..85 => ("REPLY", format!("reply/{entity}"), Value::Text("we are looking into it".into())),
+            40..43 => ("SCALE_AD", format!("ad/{entity}/budget"), price(cents * 10)),
+            43..68 => ("SELL", format!("stock/{entity}"), Value::Null),
+            68..72 => ("MOVE", entity.clone(), Value::Null),
+            72..85 => ("REPLY", format!("reply/{entity}"), Value::Text("we are looking into it".into())),
             _ => ("OPTIMIZE_LOSER", format!("ad/{entity}/budget"), price(cents)),
         };
         let message = |text: &str| Value::Map(BTreeMap::from([("text".into(), Value::Text(text.into()))]));
@@ -249,8 +249,6 @@ impl Plan {
                 &self.key,
                 if self.roll.is_multiple_of(2) { "candidate" } else { "testing" },
             ),
-            // An agent that switches an ad off that may not be there: then the row goes to review.
-            "OPTIMIZE_LOSER" => DraftOp::Delete(&self.key),
             _ => DraftOp::Put(&self.key, &self.value),
         }];
         if self.action == "REPLY" {

@@ -15,7 +15,7 @@ pub enum CitedFault {
     #[error("row {0} has another hash than the one named")]
     AnotherRow(u64),
     /// The cited row was not put aside.
-    #[error("row {0} is no decision that was put aside for review")]
+    #[error("row {0} is no live decision that was put aside for review")]
     NotPutAside(u64),
     /// An approval has not the parts of the row that it approves.
     #[error("its {part} is not that of row {row}, which it approves")]
@@ -75,7 +75,8 @@ pub fn check_review(
     if target.landing.seq != row || target.row_hash != review.row_hash {
         return Err(CitedFault::AnotherRow(row));
     }
-    if target.head.kind != Kind::Decision || target.landing.outcome != Outcome::Review {
+    let live = target.head.mode == Mode::Live;
+    if target.head.kind != Kind::Decision || target.landing.outcome != Outcome::Review || !live {
         return Err(CitedFault::NotPutAside(row));
     }
     let put_aside = PutAside { reasons: target.landing.reasons.clone(), author: target.head.author };

@@ -10,7 +10,7 @@
 mod admission;
 
 use crate::check::CheckId;
-use crate::facts::{Part, RowFacts};
+use crate::facts::{Judge, Part, RowFacts, text};
 use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
 use crate::words;
@@ -159,6 +159,7 @@ impl Authority {
     pub fn row(&mut self, row: &mut RowFacts, file: u32, arena: &[u8], tally: &mut Tally) -> Option<Job> {
         let place = Place { seq: row.seq, file, offset: row.offset };
         row.in_force = Some(self.in_force());
+        self.relate(row, arena);
         let founding = row.seq == 0 && self.genesis.is_none();
         if founding {
             self.found(row, arena, place, tally);
@@ -173,6 +174,20 @@ impl Authority {
             _ => self.take_in(row, arena, place, tally),
         }
         verdict
+    }
+
+    /// What the gates have to know of a row and what only the rows before it tell: whether its judge has its author's name,
+    /// and whether it brings a decision back.
+    fn relate(&self, row: &mut RowFacts, arena: &[u8]) {
+        let Some(governance) = &self.governance else { return };
+        if let Judge::Named { by, is_party, .. } = &mut row.judge {
+            let author = governance.keys.get(&row.author);
+            *is_party |= author.is_some_and(|author| author.name == text(arena, by));
+        }
+        let body = row.body.bytes(arena).filter(|_| row.kind == Kind::Rollback);
+        if let Some(Ok(Body::Rollback(rollback))) = body.map(|bytes| Body::decode(row.kind, bytes)) {
+            row.brings_back = governance.brings_back(rollback.target);
+        }
     }
 
     /// By what the next row is judged, or why that is not known.
@@ -273,7 +288,10 @@ impl Authority {
             }
             GovernanceError::Reviewed { .. } => (CheckId::V14, self.meaning),
             GovernanceError::CitedLater(_) if row.kind == Kind::Review => (CheckId::V14, self.meaning),
-            GovernanceError::NoDrill(_) | GovernanceError::CitedLater(_) => (CheckId::V18, self.meaning),
+            GovernanceError::NoDrill(_)
+            | GovernanceError::CitedLater(_)
+            | GovernanceError::Engaged(_)
+            | GovernanceError::HandOver { .. } => (CheckId::V18, self.meaning),
             _ => (CheckId::V09, true),
         };
         if asked {

@@ -76,6 +76,8 @@ pub(crate) struct RowFacts {
     pub judge: Judge,
     /// How reversible its effects are; `None` when they are closed.
     pub reversibility: Option<Reversibility>,
+    /// Whether it is a rollback that brings a decision back into force. Found where the keys are looked at.
+    pub brings_back: bool,
     /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
     pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
 }
@@ -104,8 +106,10 @@ pub(crate) enum Judge {
     /// It names one.
     Named {
         score: u32,
-        /// Whether the planner has the same name.
-        is_planner: bool,
+        /// The judge's name, in the arena.
+        by: Piece,
+        /// Whether the planner has the same name; or the author, which is found where the keys are looked at.
+        is_party: bool,
         verdict: Option<Box<Verdict>>,
     },
 }
@@ -114,8 +118,6 @@ pub(crate) enum Judge {
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
     pub attestation: Attestation,
-    /// The judge's name, in the arena.
-    pub by: Piece,
     /// What is claimed, in the arena; empty until it is known.
     pub claim: Piece,
     pub score: u32,
@@ -220,6 +222,7 @@ impl RowFacts {
             entity,
             judge: Judge::of(row, said.actors.as_ref(), arena),
             reversibility,
+            brings_back: false,
             in_force: None,
         })
     }
@@ -247,14 +250,13 @@ impl Judge {
         let Some((actors, judge)) = actors.and_then(|actors| Some((actors, actors.judge?))) else {
             return Judge::Absent;
         };
-        let mut verdict = |attestation| {
-            let by = store(judge.by.as_bytes(), arena);
-            Box::new(Verdict { attestation, by, claim: Piece::default(), score: judge.score })
-        };
+        let verdict =
+            |attestation| Box::new(Verdict { attestation, claim: Piece::default(), score: judge.score });
         Judge::Named {
             score: judge.score,
-            is_planner: judge.by == actors.planner,
-            verdict: judge.attestation.map(&mut verdict),
+            by: store(judge.by.as_bytes(), arena),
+            is_party: judge.by == actors.planner,
+            verdict: judge.attestation.map(verdict),
         }
     }
 }

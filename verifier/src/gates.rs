@@ -7,7 +7,7 @@
 use crate::again::{Again, Found, TOO_MANY};
 use crate::check::CheckId;
 use crate::error::VerifyError;
-use crate::facts::RowFacts;
+use crate::facts::{Part, RowFacts};
 use crate::sight::Seen;
 use crate::tally::{Place, Tally};
 use counterfoil_format::Hash;
@@ -104,8 +104,13 @@ impl Gates {
         }
         let reasons = self.reasons(in_force, case, &judged);
         let gated = !matches!(judged, Judged::Free);
+        let stopped = gated || row.brings_back;
         compare(in_force, case, &reasons, tally);
-        compare_switch(in_force, case, gated, tally);
+        if row.kind == Kind::Rollback && matches!(row.body, Part::Closed) {
+            tally.skip(CheckId::V18, row.seq, BODY_CLOSED);
+        } else {
+            compare_switch(in_force, case, stopped, tally);
+        }
         if row.stamp.outcome == Outcome::Applied && gated {
             self.count(row, &case.seen);
         }
@@ -120,7 +125,7 @@ impl Gates {
     ) -> Result<Vec<Reason>, String> {
         let (seen, row) = (&case.seen, case.seen.row);
         let mut reasons = match judged {
-            Judged::Free => Vec::new(),
+            Judged::Free => in_force.redo(row.mode, row.brings_back).into_iter().collect(),
             Judged::Unknown(why) => return Err((*why).to_owned()),
             Judged::Gated(put_aside) => {
                 let approved = put_aside.as_ref().map_or(&[][..], |put_aside| &put_aside.reasons);
@@ -292,7 +297,7 @@ fn compare_switch(in_force: &InForce, case: &Case<'_>, gated: bool, tally: &mut 
         }
         (true, false) => {
             let why = match (gated, live) {
-                (false, _) => "stops nothing but decisions",
+                (false, _) => "stops nothing but decisions and what brings them back",
                 (_, false) => "stops no dry run",
                 _ => "was released",
             };

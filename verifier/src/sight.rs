@@ -82,10 +82,10 @@ impl Sight for Seen<'_> {
         match &self.row.judge {
             Judge::Absent => Ok(None),
             Judge::Closed => Err(ACTORS),
-            Judge::Named { score, is_planner, verdict } => {
+            Judge::Named { score, is_party, verdict, .. } => {
                 let by_author =
                     verdict.as_ref().is_some_and(|verdict| verdict.attestation.key == self.author);
-                let separate = !is_planner && !by_author;
+                let separate = !is_party && !by_author;
                 Ok(Some(Judged { score: *score, separate, attested: verdict.is_some() }))
             }
         }

@@ -65,12 +65,12 @@ impl Authority {
         place: Place,
         tally: &mut Tally,
     ) -> Option<Job> {
-        let (Judge::Named { verdict: Some(verdict), .. }, Kind::Decision) = (&row.judge, row.kind) else {
+        let (Judge::Named { verdict: Some(verdict), by, .. }, Kind::Decision) = (&row.judge, row.kind) else {
             return None;
         };
         let (Some(governance), Some(ledger_id)) = (&self.governance, self.ledger_id) else { return None };
         let attestation = verdict.attestation;
-        let by = text(arena, &verdict.by);
+        let by = text(arena, by);
         let judge = content::Judge { by, score: verdict.score, attestation: Some(attestation) };
         match governance.keys.judge(&judge, row.stamp.landed_at) {
             Ok(Some(key)) => {
