@@ -84,11 +84,14 @@ fn a_judge_is_separate_by_name_and_by_key() {
         ask(true, "judge", None).with(|scene| scene.policy.actions.clear()).reasons(),
         [Reason::UnknownAction]
     );
-    // Of an approval the author is that of the row that it approves.
-    let by = |author| Some(PutAside { reasons: vec![Reason::JudgeNotSeparate], author });
-    let approved = |author, key| Scene { approved: by(author), ..ask(true, "planner", Some(key)) }.reasons();
-    assert_eq!(approved(KeyId([3; 8]), KeyId([3; 8])), same);
-    assert_eq!(approved(KeyId([3; 8]), AUTHOR), []);
+    // Of an approval the author is that of the row that it approves; and what that row was told stays.
+    let by = |author, reasons: &[Reason]| Some(PutAside { reasons: reasons.to_vec(), author });
+    let approved = |author, reasons: &[Reason], key| {
+        Scene { approved: by(author, reasons), ..ask(true, "planner", Some(key)) }.reasons()
+    };
+    assert_eq!(approved(KeyId([3; 8]), &[], KeyId([3; 8])), same);
+    assert_eq!(approved(KeyId([3; 8]), &[], AUTHOR), []);
+    assert_eq!(approved(KeyId([3; 8]), &same, AUTHOR), same);
 }
 
 #[test]

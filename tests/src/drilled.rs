@@ -182,6 +182,21 @@ fn drills() -> Vec<Case> {
                 shop.forge.drill_end(began, probe)
             }),
         ),
+        case(
+            "v18-drill-begun-engaged",
+            "A drill begins while the switch is engaged in earnest.",
+            moved(720, SwitchAct::Drill, true),
+        ),
+        case(
+            "v18-hand-over-releases",
+            "The switch is given away, and released by it.",
+            moved(721, SwitchAct::HandOver, false),
+        ),
+        case(
+            "v18-redo-engaged",
+            "A decision is brought back while the switch is engaged.",
+            brought_back(722),
+        ),
         case("v18-drill-in-earnest", "A drill ends that began as no drill.", in_earnest(718)),
         case("v18-dry-drill", "A dry run ends a drill with a dry run.", probed_dry(719)),
     ]
@@ -191,10 +206,30 @@ fn before(seed: u64) -> (Ledger, u64) {
     let mut shop = engaged(seed);
     let probe = shop.forge.next_seq;
     shop.forge.submit(vec![put("price/1")]);
+    turn(&mut shop, SwitchAct::Release);
     let began = shop.forge.next_seq;
     turn(&mut shop, SwitchAct::Drill);
     let end = shop.forge.drill_end(began, probe);
     end_with(shop, end)
+}
+
+/// A row of the switch where the switch is engaged in earnest.
+fn moved(seed: u64, act: SwitchAct, position: bool) -> (Ledger, u64) {
+    let shop = engaged(seed);
+    let draft = switch_to(&shop.forge, OPERATOR, act, position);
+    end_with(shop, draft)
+}
+
+/// A decision that was taken back, and is brought back while the switch is engaged.
+fn brought_back(seed: u64) -> (Ledger, u64) {
+    let mut shop = Strict::new(seed);
+    let decision = shop.forge.next_seq;
+    shop.forge.submit(vec![put("price/1")]);
+    let back = shop.forge.rollback(decision, false);
+    shop.forge.submit(vec![back]);
+    turn(&mut shop, SwitchAct::Engage);
+    let redo = shop.forge.rollback(decision + 1, false).ignoring(Reason::KillSwitch);
+    end_with(shop, redo)
 }
 
 fn in_earnest(seed: u64) -> (Ledger, u64) {
