@@ -17,6 +17,7 @@ from encoding import Malformed, Newer
 from entry import Entry
 from governance import Standing
 from keyring import Keyring
+from meaning import Meaning
 from policy import Policy
 from report import CHECKS, Place, Report
 
@@ -39,8 +40,9 @@ def _refuse_newer(file: Path) -> None:
 class Ledger:
     """A ledger in the course of being checked."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, meaning: Meaning | None = None) -> None:
         self.report = report
+        self.meaning = meaning
         self.next = 0
         self.previous: bytes | None = ZERO
         self.landed_at: int | None = None
@@ -181,6 +183,8 @@ class Ledger:
         """From here on nothing that rows may have changed is known for certain."""
         self.keys.doubt(self.next)
         self.standing = self.standing.lost()
+        if self.meaning is not None:
+            self.meaning.lost()
 
     # Rows
 
@@ -218,6 +222,8 @@ class Ledger:
             report.judge("V09", judged, "a second genesis", place)
             entry.through = self._change(row, place)
             self._set_policy(row)
+        if self.meaning is not None and row.head is not None and row.landing is not None:
+            self.meaning.see(entry)
         self.next += 1
         return entry
 
