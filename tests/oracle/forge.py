@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from base64 import b64encode
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -359,6 +360,10 @@ class Forge:
         """Lands rows as one submission; gives the number of the last one."""
         intents, records = [], []
         before = self._hash
+        self._before = (
+            self.groups[:], self.rows[:], deepcopy(self._tree), self._hash, self.at,
+            self.policy_row, self.kill_switch_row,
+        )  # fmt: skip
         for index, draft in enumerate(drafts):
             intent, slots, head = self._intent(draft)
             landing = self._landing(draft, index, len(drafts))
@@ -384,6 +389,13 @@ class Forge:
         )  # fmt: skip
         self.groups.append(header + struct.pack("<I", crc32c(SALT + header)) + body)
         return len(self.rows) - 1
+
+    def drop(self) -> None:
+        """Takes back that the last submission was ever landed."""
+        (
+            self.groups, self.rows, self._tree, self._hash, self.at, self.policy_row,
+            self.kill_switch_row,
+        ) = self._before  # fmt: skip
 
     def decide(self, author: Signer, action: str, **fields: Any) -> int:
         """Lands a decision, which adds one to a counter unless told otherwise."""
