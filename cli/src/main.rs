@@ -21,6 +21,7 @@ mod init;
 mod json;
 mod key;
 mod keys;
+mod lifecycle;
 mod log;
 mod man;
 mod names;
@@ -102,6 +103,8 @@ enum Command {
     Show(show::Args),
     /// List the values a key has held, with the rows that set them
     History(history::Args),
+    /// Tell how an entity went from stage to stage, or draw the stages of the policy
+    Lifecycle(lifecycle::Args),
     /// Say what the ledger is and where it stands
     Status(status::Args),
     /// Print the state, now or at an earlier moment
@@ -161,6 +164,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Log(args) => log::run(&args, &place()?, out)?,
         Command::Show(args) => show::run(&args, &place()?, out)?,
         Command::History(args) => history::run(&args, &place()?, out)?,
+        Command::Lifecycle(args) => lifecycle::run(&args, &place()?, out)?,
         Command::Status(args) => status::run(&args, &place()?, out)?,
         Command::State(args) => state::run(&args, &place()?, out)?,
         Command::Diff(args) => diff::run(&args, &place()?, out)?,
