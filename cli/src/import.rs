@@ -5,15 +5,15 @@ use crate::exit::Refused;
 use crate::git::{Commit, Repository, path_text};
 use crate::keys::NamedKey;
 use crate::place::Place;
+use crate::policy_words::policy_of;
 use crate::quote::quoted_path;
 use anyhow::{Context as _, Result, anyhow};
 use counterfoil_format::body::{Body, Role};
 use counterfoil_format::content::{Actors, Context};
 use counterfoil_format::intent::{IntentId, Kind};
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::part::{PartTag, Salt};
-use counterfoil_format::policy::{ActionRule, PolicyBody};
-use counterfoil_format::row::Row;
+use counterfoil_format::part::Salt;
+use counterfoil_format::policy::ActionRule;
 use counterfoil_format::value::Value;
 use counterfoil_ledger::{Draft, DraftError, DraftOp, Held, Ledger, SubmissionBuilder, now};
 use counterfoil_rules::state::Leaf;
@@ -336,15 +336,5 @@ impl Progress {
         if self.shown {
             eprint!("\r{:width$}\r", "", width = 40);
         }
-    }
-}
-
-/// The policy that a row sets.
-fn policy_of<'a>(row: &Row<'a>) -> Result<PolicyBody<'a>> {
-    let bytes = row.content(PartTag::Body).context("the body of the policy row is withheld")?;
-    match Body::decode(row.head.kind, bytes)? {
-        Body::Genesis(genesis) => Ok(genesis.policy),
-        Body::Policy(policy) => Ok(policy),
-        _ => Err(anyhow!("row {} sets no policy", row.landing.seq)),
     }
 }

@@ -7,7 +7,8 @@ mod path;
 mod svg;
 
 use self::graph::Graph;
-use self::path::{Step, steps};
+use self::path::Step;
+pub use self::path::steps;
 use crate::exit::Refused;
 use crate::names::Names;
 use crate::place::Place;

@@ -7,6 +7,7 @@
 mod append;
 mod backup;
 mod body_json;
+mod body_words;
 mod checkpoint;
 mod completions;
 mod confirm;
@@ -29,6 +30,7 @@ mod output;
 mod passphrase;
 mod past;
 mod place;
+mod policy_words;
 mod prove;
 mod quote;
 mod redo;
@@ -47,6 +49,7 @@ mod terminal;
 mod time;
 mod undo;
 mod verify;
+mod why;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
