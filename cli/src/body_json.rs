@@ -8,7 +8,6 @@ use counterfoil_format::body::{Body, Erased, KeyBytes, KeyChange, Role, Scope};
 use counterfoil_format::intent::Tier;
 use counterfoil_format::key::key_id;
 use counterfoil_format::policy::{ActionRule, Floor, Limit, PolicyBody};
-use counterfoil_rules::keyring::KeyScope;
 use serde_json::{Value as Json, json};
 
 /// A body as JSON. Keys are in hexadecimal; those that only have an id here are named as well.
@@ -137,17 +136,8 @@ fn roles(set: u8) -> Json {
     json!(Role::in_set(set).map(Role::name).collect::<Vec<_>>())
 }
 
-fn scope(scope: &Scope<'_>) -> Json {
-    json!({
-        "actions": scope.actions,
-        "prefixes": scope.prefixes,
-        "from": scope.from.map(time::print),
-        "until": scope.until.map(time::print),
-    })
-}
-
-/// The scope of an enrolled key.
-pub fn key_scope(scope: &KeyScope) -> Json {
+/// The scope of a key.
+pub fn scope(scope: &Scope<'_>) -> Json {
     json!({
         "actions": scope.actions,
         "prefixes": scope.prefixes,

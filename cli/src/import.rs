@@ -5,7 +5,7 @@ use crate::exit::Refused;
 use crate::git::{Commit, Repository, path_text};
 use crate::keys::NamedKey;
 use crate::place::Place;
-use crate::policy;
+use crate::policy_words::policy_of;
 use crate::quote::quoted_path;
 use anyhow::{Context as _, Result, anyhow};
 use counterfoil_format::body::{Body, Role};
@@ -223,7 +223,7 @@ fn allow(place: &Place, ledger: &Ledger) -> Result<()> {
     let owner = owner
         .with_context(|| format!("the policy does not allow {ACTION} to be live, and only the owner can"))?;
     let stored = ledger.log().row(in_force.policy_row)?;
-    let mut body = policy::of_row(&stored.parse()?)?;
+    let mut body = policy_of(&stored.parse()?)?;
     body.actions.retain(|rule| rule.pattern != ACTION);
     body.actions.push(ActionRule::open(ACTION));
     body.actions.sort_unstable_by_key(|rule| rule.pattern);

@@ -9,13 +9,12 @@ mod revoke;
 mod rotate;
 mod unprotect;
 
+use crate::body_words;
 use crate::keys::{KeyDir, dir_from_env};
 use crate::place::Place;
 use crate::table::Table;
-use crate::time;
 use anyhow::{Context, Result};
 use counterfoil_format::Hash;
-use counterfoil_format::intent::Micros;
 use counterfoil_ledger::{SecretKey, Signer};
 use counterfoil_rules::keyring::KeyScope;
 use serde_json::json;
@@ -97,19 +96,10 @@ fn key_dir(named: Option<&Path>) -> Result<KeyDir> {
     Ok(place.keys().clone())
 }
 
-/// What a scope restricts, in words; empty when it restricts nothing.
+/// What a scope restricts, in words.
 fn scope(scope: &KeyScope) -> String {
-    let listed =
-        |what: &str, texts: &[String]| (!texts.is_empty()).then(|| format!("{what} {}", texts.join(" ")));
-    let time =
-        |what: &str, time: Option<Micros>| time.map(|time| format!("{what} {}", time::print_short(time)));
-    let parts = [
-        listed("actions", &scope.actions),
-        listed("keys from", &scope.prefixes),
-        time("from", scope.from),
-        time("until", scope.until),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let words = body_words::scope(&body_words::stated(scope));
+    if words.is_empty() { "everything".to_owned() } else { words }
 }
 
 /// Says which key it is, and how it is kept.

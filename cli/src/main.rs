@@ -8,6 +8,7 @@ mod act;
 mod append;
 mod backup;
 mod body_json;
+mod body_words;
 mod calibrate;
 mod checkpoint;
 mod completions;
@@ -24,6 +25,7 @@ mod json;
 mod key;
 mod keys;
 mod kill_switch;
+mod lifecycle;
 mod log;
 mod man;
 mod measure;
@@ -33,6 +35,7 @@ mod passphrase;
 mod past;
 mod place;
 mod policy;
+mod policy_words;
 mod prove;
 mod quote;
 mod redo;
@@ -53,6 +56,7 @@ mod time;
 mod undo;
 mod verify;
 mod week;
+mod why;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
@@ -109,6 +113,8 @@ enum Command {
     Show(show::Args),
     /// List the values a key has held, with the rows that set them
     History(history::Args),
+    /// Tell how an entity went from stage to stage, or draw the stages of the policy
+    Lifecycle(lifecycle::Args),
     /// Say what the ledger is and where it stands
     Status(status::Args),
     /// Print the state, now or at an earlier moment
@@ -178,6 +184,7 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Log(args) => log::run(&args, &place()?, out)?,
         Command::Show(args) => show::run(&args, &place()?, out)?,
         Command::History(args) => history::run(&args, &place()?, out)?,
+        Command::Lifecycle(args) => lifecycle::run(&args, &place()?, out)?,
         Command::Status(args) => status::run(&args, &place()?, out)?,
         Command::State(args) => state::run(&args, &place()?, out)?,
         Command::Diff(args) => diff::run(&args, &place()?, out)?,

@@ -8,11 +8,9 @@ use crate::confirm::confirm;
 use crate::exit::Refused;
 use crate::names::Names;
 use crate::place::Place;
+use crate::policy_words::policy_of;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::body::{Body, Role};
-use counterfoil_format::part::PartTag;
-use counterfoil_format::policy::PolicyBody;
-use counterfoil_format::row::Row;
 use counterfoil_ledger::{Log, StoredRow};
 use counterfoil_policy::{Difference, FILE_BYTES, PRESETS, PolicyFile, diff, preset};
 use serde_json::json;
@@ -135,16 +133,6 @@ pub fn row_in_force(log: &Log) -> Result<StoredRow> {
     Ok(log.row(log.governance()?.in_force.policy_row)?)
 }
 
-/// The policy that a row sets.
-pub fn of_row<'a>(row: &Row<'a>) -> Result<PolicyBody<'a>> {
-    let bytes = row.content(PartTag::Body).context("the body of the policy row is withheld")?;
-    match Body::decode(row.head.kind, bytes)? {
-        Body::Genesis(genesis) => Ok(genesis.policy),
-        Body::Policy(policy) => Ok(policy),
-        _ => Err(anyhow!("row {} sets no policy", row.landing.seq)),
-    }
-}
-
 fn show(args: &Show, place: impl Fn() -> Result<Place>, out: &mut dyn Write) -> Result<()> {
     if let Some(name) = &args.preset {
         let found = preset(name).ok_or_else(|| {
@@ -167,7 +155,7 @@ fn show(args: &Show, place: impl Fn() -> Result<Place>, out: &mut dyn Write) -> 
     let log = place()?.log()?;
     let stored = row_in_force(&log)?;
     let row = stored.parse()?;
-    let policy = of_row(&row)?;
+    let policy = policy_of(&row)?;
     if args.json {
         let names = Names::of(&log)?;
         let body = body_json::of_body(&Body::Policy(policy), &names);
@@ -207,7 +195,7 @@ fn differ(args: &Diff, place: &Place, out: &mut dyn Write) -> Result<()> {
     let file = read(&args.file)?;
     let log = place.log()?;
     let stored = row_in_force(&log)?;
-    let changes = in_words(&diff(&of_row(&stored.parse()?)?, &file.body()));
+    let changes = in_words(&diff(&policy_of(&stored.parse()?)?, &file.body()));
     if args.json {
         writeln!(out, "{}", json!({ "file": args.file, "changes": changes }))?;
         return Ok(());
@@ -224,7 +212,7 @@ fn set(args: &Set, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let governance = log.governance()?;
     let stored = row_in_force(&log)?;
-    let changes = in_words(&diff(&of_row(&stored.parse()?)?, &file.body()));
+    let changes = in_words(&diff(&policy_of(&stored.parse()?)?, &file.body()));
     if changes.is_empty() {
         return Err(Refused::error("nothing was changed: this is the policy in force"));
     }

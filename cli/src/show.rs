@@ -1,5 +1,6 @@
 //! `show`: all that one row says.
 
+use crate::body_words;
 use crate::exit::no_such_row;
 use crate::json;
 use crate::names::Names;
@@ -7,7 +8,9 @@ use crate::place::Place;
 use crate::row_json::{RowJson, score};
 use crate::summary;
 use crate::table::{Table, printable};
+use crate::why;
 use anyhow::Result;
+use counterfoil_format::body::Body;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Actors, Context, Effect, Evidence, Undo};
 use counterfoil_format::intent::Kind;
@@ -64,6 +67,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     changes(&row, &names, &mut table).map_err(|error| log.damaged(args.seq, error))?;
     identity(&object, &mut table);
     table.print(2, out)?;
+    stopped(&row, &names, &log, &governance, out)?;
     next_step(&row, &governance, &log, out)
 }
 
@@ -169,6 +173,18 @@ fn changes(row: &Row<'_>, names: &Names<'_>, table: &mut Table) -> Result<(), Co
         let words = summary::summary(row, names)?;
         table.push(["says", &words]);
     }
+    if let Some(bytes) = row.content(PartTag::Body) {
+        let lines = body_words::lines(&Body::decode(row.head.kind, bytes)?, names);
+        let count = lines.len();
+        let mut before = "";
+        for (label, words) in lines.iter().take(SHOWN * 2) {
+            table.push([if *label == before { "" } else { label }, words]);
+            before = label;
+        }
+        if count > SHOWN * 2 {
+            table.push(["", &format!("and {} lines more; --json prints all", count - SHOWN * 2)]);
+        }
+    }
     let does = match row.landing.outcome {
         Outcome::Applied => "does",
         Outcome::DryRun => "would do",
@@ -243,10 +259,38 @@ fn identity(object: &RowJson, table: &mut Table) {
     table.push(["row hash", &object.row_hash]);
 }
 
+/// What stopped the row, reason by reason, and what to do.
+fn stopped(
+    row: &Row<'_>,
+    names: &Names<'_>,
+    log: &Log,
+    governance: &Governance,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let reasons = why::explain(row, log, names)?;
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nWhat stopped it, and what to do:")?;
+    let mut table = Table::default();
+    for why in &reasons {
+        table.push([why.name, &why.what]);
+        table.push(["", &why.remedy]);
+    }
+    table.print(2, out)?;
+    let approval = why::approval(row);
+    if approval.is_empty() || governance.reviewed_by(row.landing.seq).is_some() {
+        return Ok(());
+    }
+    Ok(writeln!(out, "{approval}")?)
+}
+
 /// What can be done about the row.
 fn next_step(row: &Row<'_>, governance: &Governance, log: &Log, out: &mut dyn Write) -> Result<()> {
     let seq = row.landing.seq;
-    if let Some(by) = governance.undone_by(seq) {
+    if let Some(by) = governance.reviewed_by(seq) {
+        writeln!(out, "\nSettled by row {by}; `counterfoil show {by}` tells what a human has said of it.")?;
+    } else if let Some(by) = governance.undone_by(seq) {
         writeln!(
             out,
             "\nTaken back by row {by}; `counterfoil rollback {by}` shows what bringing it back does."

@@ -2,6 +2,9 @@
 
 use crate::json;
 use crate::names::Names;
+use crate::policy_words;
+use crate::row_json;
+use crate::time;
 use counterfoil_format::body::{Body, KeyChange, ReviewVerdict, Role};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
@@ -74,24 +77,29 @@ pub fn op(op: &Op<'_>) -> String {
 fn of_body(body: &Body<'_>, names: &Names<'_>) -> String {
     match body {
         Body::Genesis(genesis) => format!("the ledger {} begins", genesis.origin),
-        Body::Key(KeyChange::Grant { roles, name, .. }) => {
-            format!("grant {name} as {}", Role::in_set(*roles).map(Role::name).collect::<Vec<_>>().join(", "))
+        Body::Key(KeyChange::Grant { roles, name, scope, .. }) => {
+            let roles: Vec<_> = Role::in_set(*roles).map(Role::name).collect();
+            let scope = crate::body_words::scope(scope);
+            let semicolon = if scope.is_empty() { "" } else { "; " };
+            format!("grant {name} as {}{semicolon}{scope}", roles.join(", "))
         }
         Body::Key(KeyChange::Rotate { old, .. }) => format!("a new key for {}", names.key(old)),
-        Body::Key(KeyChange::Revoke { key, reason, .. }) => format!("revoke {}: {reason}", names.key(key)),
-        Body::Policy(policy) => {
-            let live = policy.actions.iter().filter(|rule| rule.live).map(|rule| rule.pattern);
-            format!("a policy; live: {}", live.collect::<Vec<_>>().join(", "))
+        Body::Key(KeyChange::Revoke { key, compromised_since, reason }) => {
+            let since = compromised_since.map(|since| format!(", suspect from {}", time::print_short(since)));
+            with(format!("revoke {}{}", names.key(key), since.unwrap_or_default()), reason)
         }
+        Body::Policy(policy) => policy_words::summary(policy),
         Body::Review(review) => {
             let said = if review.verdict == ReviewVerdict::Approve { "approves" } else { "rejects" };
-            let colon = if review.reason.is_empty() { "" } else { ": " };
-            format!("{said} row {}{colon}{}", review.row, review.reason)
+            with(format!("{said} row {}", review.row), review.reason)
         }
         Body::Evidence(reading) => format!("{} is {}", reading.metric, reading.value),
         Body::KillSwitch(switch) => {
             let now = if switch.engaged { "engaged" } else { "released" };
-            format!("{}: {now}, held by {}", switch.act.name(), names.key(&switch.holder))
+            let drill = switch.drill.map(|drill| format!("; it stopped row {}", drill.probe));
+            let held = names.key(&switch.holder);
+            let words = format!("{}: {now}, held by {held}{}", switch.act.name(), drill.unwrap_or_default());
+            with(words, switch.reason)
         }
         Body::Rollback(rollback) => {
             format!("takes back row {}{}:", rollback.target, if rollback.forced { ", forced" } else { "" })
@@ -105,12 +113,16 @@ fn of_body(body: &Body<'_>, names: &Names<'_>) -> String {
         }
         Body::Erasure(erasure) => format!("erases {} items: {}", erasure.items.len(), erasure.authority),
         Body::Calibration(calibration) => {
-            format!(
-                "{} is {}, from {} rows",
-                calibration.metric,
-                calibration.threshold,
-                calibration.rows.len()
-            )
+            let (metric, threshold, rows) =
+                (calibration.metric, calibration.threshold, calibration.rows.len());
+            let rows = if rows == 1 { "1 reading".to_owned() } else { format!("{rows} readings") };
+            let quantile = row_json::score(calibration.quantile);
+            format!("{metric} is {threshold}, the quantile {quantile} of {rows}")
         }
     }
+}
+
+/// Words with a reason behind them, when there is one.
+fn with(words: String, reason: &str) -> String {
+    if reason.is_empty() { words } else { format!("{words}: {reason}") }
 }

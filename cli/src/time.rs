@@ -21,6 +21,21 @@ pub fn print_short(time: Micros) -> String {
     }
 }
 
+/// A span of time in the largest unit that it is whole in.
+pub fn span(micros: Micros) -> String {
+    const UNITS: [(i64, &str); 5] = [
+        (86_400_000_000, "day"),
+        (3_600_000_000, "hour"),
+        (60_000_000, "minute"),
+        (1_000_000, "second"),
+        (1, "microsecond"),
+    ];
+    let whole = UNITS.iter().find(|(unit, _)| micros % unit == 0);
+    let (unit, name) = whole.copied().unwrap_or((1, "microsecond"));
+    let count = micros / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Reads an RFC 3339 time with any offset, or a date, which stands for its midnight in UTC.
 pub fn parse(text: &str) -> Result<Micros, String> {
     let midnight = || format!("{text}T00:00:00Z").parse::<Timestamp>();
@@ -44,6 +59,8 @@ mod tests {
         assert_eq!(parse("1970-01-02"), Ok(86_400_000_000));
         assert_eq!(parse("1970-01-01T01:00:00+01:00"), Ok(0));
         assert!(parse("yesterday").is_err());
+        let spans = [86_400_000_000, 7_200_000_000, 90_000_000, 1].map(span);
+        assert_eq!(spans, ["1 day", "2 hours", "90 seconds", "1 microsecond"]);
         assert!(print(i64::MAX).ends_with("us since 1970"));
     }
 }

@@ -140,7 +140,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     table.push(["may be", &roles.join(", ")]);
     let enrolled = place.log()?.governance()?;
     let scope = enrolled.keys.get(&key_id(&public)).map(|key| super::scope(&key.scope)).unwrap_or_default();
-    table.push(["scope", if scope.is_empty() { "everything" } else { &scope }]);
+    table.push(["scope", &scope]);
     match encrypted {
         Some(true) => table.push(["secret", &format!("{}, encrypted with a passphrase", file.display())]),
         Some(false) => table.push(["secret", &format!("{}, plain", file.display())]),

@@ -1,11 +1,11 @@
 //! `key list`: all keys that were ever enrolled.
 
 use super::scope;
-use crate::body_json;
 use crate::keys::{KeyDir, check_name, there};
 use crate::place::Place;
 use crate::table::{Table, cut};
 use crate::time;
+use crate::{body_json, body_words};
 use anyhow::Result;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Role;
@@ -54,14 +54,13 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
             continue;
         }
         let roles: Vec<_> = Role::in_set(key.roles).map(Role::name).collect();
-        let scope = scope(&key.scope);
         table.push([
             cut(&key.name, 24),
             key.key.id().to_string(),
             roles.join(", "),
             in_force(key, seals),
             secret.map_or("-", |secret| secret.kept).to_owned(),
-            if scope.is_empty() { "everything".to_owned() } else { scope },
+            scope(&key.scope),
         ]);
     }
     if !args.json {
@@ -122,7 +121,7 @@ fn as_json(key: &Enrolled, seals: bool, secret: Option<&Secret>) -> Json {
         "key_id": key.key.id().to_string(),
         "key": Hash(*key.key.as_bytes()).to_string(),
         "roles": Role::in_set(key.roles).map(Role::name).collect::<Vec<_>>(),
-        "scope": body_json::key_scope(&key.scope),
+        "scope": body_json::scope(&body_words::stated(&key.scope)),
         "since": key.since,
         "until": key.until,
         "compromised_since": key.compromised_since.map(time::print),
