@@ -110,7 +110,7 @@ fn reviews(seed: u64) -> Ledger {
 fn drills(seed: u64) -> Ledger {
     let mut shop = Strict::new(seed);
     let mut due = EPOCH + DRILL_PERIOD;
-    for round in 0..2 {
+    for _ in 0..2 {
         // All of it at the last moment at which no drill is overdue.
         let at_last = |shop: &mut Strict, draft: Draft| {
             shop.forge.clock = due;
