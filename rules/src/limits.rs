@@ -3,7 +3,7 @@
 //! A limit looks at the applied decisions whose landing lies within its window behind the row that is decided. What it
 //! counts begins with the row behind the one that set it; a policy that repeats what a limit looks at goes on counting.
 
-use crate::number::Magnitude;
+use crate::number::{Magnitude, Sum};
 use crate::policy::{LimitRule, Span};
 use counterfoil_format::intent::Micros;
 use counterfoil_format::landing::Reason;
@@ -33,6 +33,8 @@ struct Track {
     rule: LimitRule,
     /// Rows, by what is counted together: by entity, or all under the empty text. An entity's name is never empty.
     rows: HashMap<String, Lately>,
+    /// How many names were left when those without rows in the window were forgotten last.
+    left: usize,
     /// Rows that could not be counted.
     unseen: Unseen,
 }
@@ -48,7 +50,7 @@ struct Unseen {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Lately {
     rows: VecDeque<(Micros, Magnitude)>,
-    sum: Magnitude,
+    sum: Sum,
 }
 
 /// A row that was counted, for [`Limits::take_back`].
@@ -68,7 +70,7 @@ impl Limits {
                 Some(Track { rows, unseen, .. }) => (rows, unseen),
                 None => (HashMap::new(), Unseen::default()),
             };
-            self.tracks.push(Track { rule: rule.clone(), rows, unseen });
+            self.tracks.push(Track { rule: rule.clone(), left: rows.len(), rows, unseen });
         }
     }
 
@@ -93,7 +95,7 @@ impl Limits {
             if let (Some(most), Some(field)) = (track.rule.most, &track.rule.span.field) {
                 // What does not say how much it is could be any amount.
                 let amount = decision.amount(field)?;
-                too_much |= amount.is_none_or(|amount| sum.plus(amount) > most);
+                too_much |= amount.is_none_or(|amount| sum.passes(amount, most));
             }
         }
         reasons.extend(too_many.then_some(Reason::CountLimit));
@@ -142,11 +144,7 @@ impl Limits {
             let amount = span.field.as_deref().map(|field| decision.amount(field)).transpose();
             match (under, amount) {
                 (Ok(under), Ok(amount)) => {
-                    if !track.rows.contains_key(under) {
-                        track.rows.insert(under.to_owned(), Lately::default());
-                    }
-                    let amount = amount.flatten().unwrap_or_default();
-                    track.rows.get_mut(under).into_iter().for_each(|rows| rows.push(landed_at, amount));
+                    track.push(under, landed_at, amount.flatten().unwrap_or_default());
                     counted.push(Counted { track: place, under: under.to_owned() });
                 }
                 (Ok(under), Err(error)) => {
@@ -167,7 +165,7 @@ impl Limits {
         for Counted { track, under } in counted.into_iter().rev() {
             if let Some(rows) = self.tracks.get_mut(track).and_then(|track| track.rows.get_mut(&under)) {
                 let newest = rows.rows.pop_back();
-                newest.into_iter().for_each(|(_, amount)| rows.subtract(amount));
+                newest.into_iter().for_each(|(_, amount)| rows.sum.subtract(amount));
             }
         }
     }
@@ -176,7 +174,7 @@ impl Limits {
 impl Lately {
     fn push(&mut self, landed_at: Micros, amount: Magnitude) {
         self.rows.push_back((landed_at, amount));
-        self.sum = self.sum.plus(amount);
+        self.sum.add(amount);
     }
 
     /// Forgets the rows that lie behind a window.
@@ -185,14 +183,8 @@ impl Lately {
             && landed_at.saturating_sub(then) >= window
         {
             self.rows.pop_front();
-            self.subtract(amount);
+            self.sum.subtract(amount);
         }
-    }
-
-    /// Takes a row that has left out of the sum.
-    fn subtract(&mut self, amount: Magnitude) {
-        let added = || self.rows.iter().fold(Magnitude::default(), |sum, (_, amount)| sum.plus(*amount));
-        self.sum = self.sum.minus(amount).unwrap_or_else(added);
     }
 }
 
@@ -205,15 +197,76 @@ impl Span {
     }
 }
 
+/// Names that are kept before any is forgotten.
+const NAMES: usize = 64;
+
 impl Track {
+    fn push(&mut self, under: &str, landed_at: Micros, amount: Magnitude) {
+        if !self.rows.contains_key(under) {
+            if self.rows.len() >= NAMES + 2 * self.left {
+                self.forget_names(landed_at);
+            }
+            self.rows.insert(under.to_owned(), Lately::default());
+        }
+        self.rows.get_mut(under).into_iter().for_each(|rows| rows.push(landed_at, amount));
+    }
+
+    /// Forgets the names that have no rows in the window, which nobody may ask for again. It looks at all of them, so it is
+    /// done when there are twice as many as the last time left.
+    fn forget_names(&mut self, landed_at: Micros) {
+        let window = self.rule.span.window;
+        let in_window = |then: &Micros| landed_at.saturating_sub(*then) < window;
+        self.rows.retain(|_, lately| lately.rows.back().is_some_and(|(then, _)| in_window(then)));
+        self.unseen.under.retain(|_, then| in_window(then));
+        self.left = self.rows.len();
+    }
+
     /// How many rows lie in the window, and their sum.
-    fn lately(&mut self, under: &str, landed_at: Micros) -> (usize, Magnitude) {
-        let Some(lately) = self.rows.get_mut(under) else { return (0, Magnitude::default()) };
+    fn lately(&mut self, under: &str, landed_at: Micros) -> (usize, Sum) {
+        let Some(lately) = self.rows.get_mut(under) else { return (0, Sum::default()) };
         lately.forget(landed_at, self.rule.span.window);
         let (count, sum) = (lately.rows.len(), lately.sum);
         if count == 0 {
             self.rows.remove(under);
         }
         (count, sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    struct About(String);
+
+    impl Amounts for About {
+        type Error = Infallible;
+
+        fn entity(&self) -> Result<Option<&str>, Infallible> {
+            Ok(Some(&self.0))
+        }
+
+        fn amount(&self, _: &str) -> Result<Option<Magnitude>, Infallible> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn names_that_never_come_again_take_no_room() {
+        let span = Span { actions: "*".to_owned(), per: Per::Entity, window: 100, field: None };
+        let mut limits = Limits::default();
+        limits.follow(&[LimitRule { span, count: Some(1), most: None }]);
+        for at in 0..10_000 {
+            let Ok(()) = limits.count("pay", at, &About(at.to_string()), &mut Vec::new());
+            assert!(limits.tracks[0].rows.len() <= NAMES + 300, "{at}");
+        }
+        let stopped = |limits: &mut Limits, name: i64| {
+            let mut reasons = Vec::new();
+            let Ok(()) = limits.ask("pay", 10_000, &About(name.to_string()), &mut reasons);
+            !reasons.is_empty()
+        };
+        assert!((9_901..10_000).all(|name| stopped(&mut limits, name)));
+        assert!((0..=9_900).all(|name| !stopped(&mut limits, name)));
     }
 }

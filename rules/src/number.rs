@@ -36,7 +36,7 @@ pub fn quantile(numbers: &mut [Decimal], ppm: u32) -> Option<Decimal> {
     numbers.get(place).copied().map(reduced)
 }
 
-/// A number that is not negative, or a sum of such: a whole and a fraction. A sum beyond 128 bits stays at the largest.
+/// A number that is not negative, or a sum of few such: a whole and a fraction. A sum beyond 128 bits stays at the largest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Magnitude {
     whole: u128,
@@ -62,23 +62,51 @@ impl Magnitude {
 
     /// The sum.
     pub fn plus(self, other: Self) -> Self {
-        let fraction = self.fraction + other.fraction;
-        let carry = u128::from(fraction >= WHOLE);
-        let whole = self.whole.checked_add(other.whole).and_then(|whole| whole.checked_add(carry));
-        match whole {
-            Some(whole) => Magnitude { whole, fraction: fraction - carry * WHOLE },
-            None => Magnitude::MOST,
+        match self.carried(other) {
+            (sum, false) => sum,
+            (_, true) => Magnitude::MOST,
         }
     }
 
-    /// What is left of a sum without one of its terms; `None` when that is not known, since the sum was at the largest.
-    pub fn minus(self, term: Self) -> Option<Self> {
-        if self == Magnitude::MOST {
-            return None;
-        }
-        let borrow = u128::from(self.fraction < term.fraction);
-        let whole = self.whole.checked_sub(term.whole)?.checked_sub(borrow)?;
-        Some(Magnitude { whole, fraction: self.fraction + borrow * WHOLE - term.fraction })
+    /// The sum without what lies beyond 128 bits, and whether something does.
+    fn carried(self, other: Self) -> (Self, bool) {
+        let fraction = self.fraction + other.fraction;
+        let carry = u128::from(fraction >= WHOLE);
+        let (whole, over) = self.whole.overflowing_add(other.whole);
+        let (whole, carried) = whole.overflowing_add(carry);
+        (Magnitude { whole, fraction: fraction - carry * WHOLE }, over || carried)
+    }
+}
+
+/// A sum of magnitudes, however many: terms are taken out of it as exactly as they were added.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sum {
+    /// How often the whole has gone beyond 128 bits.
+    over: u64,
+    rest: Magnitude,
+}
+
+impl Sum {
+    /// Adds a term.
+    pub fn add(&mut self, term: Magnitude) {
+        let (rest, over) = self.rest.carried(term);
+        *self = Sum { over: self.over.saturating_add(over.into()), rest };
+    }
+
+    /// Takes out a term that was added.
+    pub fn subtract(&mut self, term: Magnitude) {
+        let borrow = u128::from(self.rest.fraction < term.fraction);
+        let fraction = self.rest.fraction + borrow * WHOLE - term.fraction;
+        let (whole, under) = self.rest.whole.overflowing_sub(term.whole);
+        let (whole, borrowed) = whole.overflowing_sub(borrow);
+        let over = self.over.saturating_sub(u64::from(under || borrowed));
+        *self = Sum { over, rest: Magnitude { whole, fraction } };
+    }
+
+    /// Whether it would be above this with one more term.
+    pub fn passes(mut self, term: Magnitude, most: Magnitude) -> bool {
+        self.add(term);
+        self > Sum { over: 0, rest: most }
     }
 }
 
@@ -130,15 +158,38 @@ mod tests {
     }
 
     #[test]
-    fn sums_carry_and_stay_at_the_largest() {
+    fn magnitudes_carry_and_stay_at_the_largest() {
         let tenth = Magnitude::of(&decimal(-1, 1));
         let sum = (0..10).fold(Magnitude::default(), |sum, _| sum.plus(tenth));
         assert_eq!(sum, Magnitude::of_int(1));
-        assert_eq!(sum.minus(tenth).map(|rest| rest.plus(tenth)), Some(sum));
-        assert_eq!(sum.minus(sum), Some(Magnitude::default()));
-        assert_eq!(tenth.minus(sum), None);
         assert_eq!(Magnitude::MOST.plus(tenth), Magnitude::MOST);
-        assert_eq!(Magnitude::MOST.minus(tenth), None);
+        assert_eq!(Magnitude::MOST.plus(Magnitude::MOST), Magnitude::MOST);
         assert_eq!(Magnitude::of_int(i64::MIN), Magnitude::of(&decimal(i64::MIN.into(), 0)));
+    }
+
+    #[test]
+    fn sums_know_no_largest() {
+        let terms =
+            [decimal(i128::MIN, 0), decimal(1, 38), decimal(-9, 1), decimal(i128::MAX, 38), decimal(5, 0)];
+        let terms: Vec<Magnitude> = terms.iter().map(Magnitude::of).chain([Magnitude::MOST; 3]).collect();
+        let mut sums = vec![Sum::default()];
+        for term in &terms {
+            let mut sum = sums[sums.len() - 1];
+            sum.add(*term);
+            assert!(sum > sums[sums.len() - 1]);
+            sums.push(sum);
+        }
+        // Terms leave in any order.
+        for (first, leaving) in terms.iter().enumerate() {
+            let mut sum = sums[terms.len()];
+            sum.subtract(*leaving);
+            let others = terms.iter().enumerate().filter(|(place, _)| *place != first);
+            let mut expected = Sum::default();
+            others.for_each(|(_, term)| expected.add(*term));
+            assert_eq!(sum, expected);
+        }
+        let whole = Magnitude::of_int(1);
+        assert!(!Sum::default().passes(whole, whole) && sums[1].passes(whole, Magnitude::of_int(i64::MIN)));
+        assert!(sums[terms.len()].passes(Magnitude::default(), Magnitude::MOST));
     }
 }
