@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
-use crate::shop::Shop;
+use crate::shop::{STARTING, Shop};
 use counterfoil_format::body::Body;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::policy::{ActionRule, Lifecycle, Move, PolicyBody};
@@ -19,6 +19,7 @@ pub fn land(shop: &Shop, author: &str, bodies: &[Body<'_>]) {
 /// Lands drafts, each under an id of its own.
 pub fn land_drafts(shop: &Shop, author: &str, drafts: Vec<Draft<'_>>) {
     let key = |name: &str| SecretKey::load(&shop.path().join(format!("keys/{name}.key"))).unwrap();
+    let _alone = STARTING.write();
     let ledger = Ledger::open(&shop.path(), Arc::new(key("ledger"))).unwrap();
     let author = key(author);
     let mut builder = SubmissionBuilder::new(&author).unwrap();

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::RwLock;
 use tempfile::TempDir;
 
 /// A shop's ledger.
@@ -78,10 +79,16 @@ pub fn program() -> Command {
     command
 }
 
+/// Held while a program is started, and alone by those who open a ledger in this process: a child has this process's files,
+/// with the ledger's lock among them, until it is another program.
+pub static STARTING: RwLock<()> = RwLock::new(());
+
 /// Runs a command with this input.
 pub fn finish(command: &mut Command, input: &[u8]) -> Run {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let starting = STARTING.read();
     let mut child = command.spawn().unwrap();
+    drop(starting);
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
     // A program that has refused its input no longer reads it.
