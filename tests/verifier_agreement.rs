@@ -320,7 +320,7 @@ fn broken_rules_under_valid_signatures_are_findings() {
             counterfoil_format::ops::encode_ops(&[op.op()], &mut wrong);
             Draft { rollback: Rollback::Forged(wrong), ..Draft::decision("stock.add").add("s", 1) }
         }),
-        ("a review that is applied", CheckId::V15, |_| {
+        ("a review that is applied", CheckId::V14, |_| {
             Draft::decision("price.drop").delete("price/none").landing(|landing| {
                 landing.reasons.clear();
                 landing.outcome = counterfoil_format::landing::Outcome::Applied;
@@ -376,8 +376,8 @@ fn missing_paths_and_newer_versions_are_errors_that_name_the_file() {
     assert!(judge(&dir.path().join("gone")).unwrap_err().contains("gone"));
     assert!(judge(dir.path()).unwrap_err().contains("no *.seg"));
     let mut ledger = small().finish();
-    ledger.segments[1].1[8] = 2;
+    ledger.segments[1].1[8] = 3;
     fix_checksums(&mut ledger.segments[1].1);
     let dir = written(&ledger);
-    assert!(judge(dir.path()).unwrap_err().contains("version 2"));
+    assert!(judge(dir.path()).unwrap_err().contains("version 3"));
 }
