@@ -160,6 +160,7 @@ fn what_cannot_be_taken_away_is_let_lie() {
         let shop = Shop::open_on(&platform(&fs), Path::new(ROOT)).unwrap();
         let notices = shop.ledger.notices();
         assert!(notices.iter().any(|notice| notice.contains(lies)), "{notices:?}");
+        assert_eq!(layout(&fs).storage().list(&inbox()).unwrap().len(), 1, "it is there");
         let reads = |fs: &SimFs| fs.trace().iter().filter(|(call, _)| *call == Call::Read).count();
         let before = reads(&fs);
         shop.ledger.submit(shop.decisions(10, 1)).unwrap();

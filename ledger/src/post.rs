@@ -79,7 +79,6 @@ impl Submission {
     /// submitted to an open ledger, or be made of fewer intents.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CodecError> {
         let Encoded { bytes, places } = self.said.borrow_owner();
-        within("a post", HEADER_BYTES + bytes.len(), Self::POST_BYTES)?;
         let mut out = MAGIC.to_vec();
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(&[0; 4]);

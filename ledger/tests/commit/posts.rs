@@ -3,9 +3,10 @@
 
 use super::log::Trouble;
 use super::stages::{POST, ROWS};
-use super::{End, Model, NO_TROUBLE, Setting, governance};
+use super::{End, Model, NO_TROUBLE, Setting, governance, preemptions};
 use crate::error::SubmitError;
 use loom::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Who submits when the posts are made.
 const LATER: usize = 2;
@@ -39,9 +40,11 @@ impl Model {
 /// One who submits, one who posts and then submits, and one who looks into the inbox, in every interleaving.
 fn explore(setting: Setting, posts: usize, check: impl Fn(&Model, &[End]) + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(2);
-    let founded = governance();
+    builder.preemption_bound = Some(preemptions(3));
+    let (founded, runs) = (governance(), std::sync::Arc::new(AtomicUsize::new(0)));
+    let counted = runs.clone();
     builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
         let model = Arc::new(Model::new(setting, founded.clone()));
         let (poster, watch) = (model.clone(), model.clone());
         let poster = loom::thread::spawn(move || {
@@ -56,6 +59,7 @@ fn explore(setting: Setting, posts: usize, check: impl Fn(&Model, &[End]) + Sync
         model.settle();
         check(&model, &ends);
     });
+    println!("{setting:?}, {posts} posts: {} interleavings", runs.load(Ordering::Relaxed));
 }
 
 /// The place at which a caller or a post has landed; it is one at most.
