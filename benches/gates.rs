@@ -47,7 +47,7 @@ impl World for Shop {
 }
 
 /// Rules for four patterns, all like this one.
-fn policy(rule: ActionRule<'static>) -> PolicyBody<'static> {
+fn policy(rule: &ActionRule<'static>) -> PolicyBody<'static> {
     const OTHERS: [&str; 3] = ["A_*", "B_*", "SCALE_*"];
     let mut actions: Vec<_> =
         OTHERS.iter().map(|pattern| ActionRule { pattern, ..rule.clone() }).chain([rule.clone()]).collect();
@@ -56,7 +56,7 @@ fn policy(rule: ActionRule<'static>) -> PolicyBody<'static> {
 }
 
 fn usual() -> PolicyBody<'static> {
-    policy(ActionRule {
+    policy(&ActionRule {
         class: Class::Hard,
         tier: Tier::B,
         judge_floor: Some(780_000),
@@ -75,7 +75,7 @@ fn everything() -> PolicyBody<'static> {
             moves: vec![Move { from: "testing", to: "winner" }, Move { from: "winner", to: "scaling" }],
         }),
         limits: vec![limit(Per::Store, 3_600_000_000, None), limit(Per::Entity, 86_400_000_000, sum)],
-        ..policy(ActionRule {
+        ..policy(&ActionRule {
             metrics: vec![MetricFloor { metric: "roas", floor: Floor::Calibrated }],
             ..usual().actions.pop().unwrap()
         })

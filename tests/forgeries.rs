@@ -117,7 +117,9 @@ impl Shop {
                 }))
             }
             _ => {
-                let acts = [SwitchAct::Engage, SwitchAct::Release, SwitchAct::Drill];
+                // No drill begins while the switch is engaged.
+                let last = if self.engaged { SwitchAct::Release } else { SwitchAct::Drill };
+                let acts = [SwitchAct::Engage, SwitchAct::Release, last];
                 let act = acts[self.rng.place(3)];
                 self.engaged = act != SwitchAct::Release;
                 self.forge.switch(act, self.engaged)

@@ -4,12 +4,20 @@
 //! added; when files of older cases change, the format has changed.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
+use counterfoil_format::landing::Reason;
 use counterfoil_tests::accepted::accepted;
 use counterfoil_tests::broken::broken;
 use counterfoil_tests::case::{Case, Expected};
 use counterfoil_tests::disputed::disputed;
+use counterfoil_tests::drilled::drilled;
 use counterfoil_tests::impostors::impostors;
+use counterfoil_tests::lawful::lawful;
 use counterfoil_tests::lawless::lawless;
+use counterfoil_tests::miscalibrated::miscalibrated;
+use counterfoil_tests::reviewed::reviewed;
+use counterfoil_tests::ungated::ungated;
+use counterfoil_tests::unscoped::unscoped;
+use counterfoil_tests::verdicts::verdicts;
 use counterfoil_verifier::{Options, Status, verify, verify_sequential};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +31,12 @@ fn folder() -> PathBuf {
 
 /// Every case with its folder below `vectors/`.
 fn cases() -> Vec<(PathBuf, Case)> {
-    let all = [accepted(), broken(), disputed(), impostors(), lawless()].concat();
-    all.into_iter()
+    let accepted = [accepted(), lawful()].concat();
+    let broken = [broken(), disputed(), impostors(), unscoped(), verdicts()].concat();
+    let lawless = [lawless(), ungated(), reviewed(), drilled(), miscalibrated()].concat();
+    [accepted, broken, lawless]
+        .concat()
+        .into_iter()
         .map(|case| {
             let kind = if case.expected == Expected::Intact { "accept" } else { "reject" };
             (Path::new(kind).join(case.name), case)
@@ -47,6 +59,9 @@ fn expectation(case: &Case) -> String {
     });
     if !case.not_checked.is_empty() {
         expected["not_checked"] = json!(case.not_checked);
+    }
+    if let Some(row) = case.row {
+        expected["row"] = json!(row);
     }
     serde_json::to_string_pretty(&expected).unwrap() + "\n"
 }
@@ -132,6 +147,25 @@ fn options(case: &Path, expected: &Value) -> Options {
     }
 }
 
+/// For each reason there is a row that landed as if it did not hold, and the verifier names it.
+#[test]
+fn every_reason_is_passed_by_in_a_ledger_and_missed_there() {
+    LazyLock::force(&BLESSED);
+    for reason in Reason::ALL {
+        let (check, said) = match reason {
+            Reason::KillSwitch => ("v18", "the kill switch was engaged by row"),
+            reason => ("v14", reason.name()),
+        };
+        let case = folder().join(format!("reject/{check}-{reason}"));
+        let report = verify(&case, &Options::default(), &|_, _| {});
+        let report = report.unwrap_or_else(|error| panic!("no ledger passes by {reason}: {error}"));
+        let found: Vec<_> = report.findings.iter().filter(|finding| finding.message.contains(said)).collect();
+        assert_eq!(found.len(), 1, "{reason}: {:?}", report.findings);
+        let words = format!(" says review ({reason})");
+        assert!(*reason == Reason::KillSwitch || found[0].message.ends_with(&words), "{}", found[0].message);
+    }
+}
+
 /// Every verifier on the files as they are stored: reference and fast path, on 1, 2 and 4 threads.
 #[test]
 fn every_verdict_is_the_expected_one() {
@@ -160,6 +194,10 @@ fn every_verdict_is_the_expected_one() {
         let failed = reference.checks.iter().filter(|(_, check)| check.status == Status::Failed);
         let checks: Vec<&str> = failed.map(|(id, _)| id.name()).collect();
         let found = json!([reference.verdict.name(), reference.verdict.exit_code(), checks]);
+        let elsewhere = |row: &Value| reference.findings.iter().any(|it| json!(it.row) != *row);
+        if expected.get("row").is_some_and(elsewhere) {
+            wrong.push(format!("{}: expected at row {} alone", path.display(), expected["row"]));
+        }
         if found != json!([expected["verdict"], expected["exit"], expected["checks"]]) {
             let messages: Vec<_> =
                 reference.findings.iter().map(|it| (it.check.name(), it.row, &it.message)).collect();

@@ -8,10 +8,12 @@ use crate::place::Place;
 use crate::quote::{quoted, quoted_path};
 use crate::shop::{Landed, Shop};
 use crate::undo;
+use crate::week::{Week, WeekClock};
 use anyhow::{Context, Result};
 use counterfoil_format::frame::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use counterfoil_format::group::GroupHeader;
-use counterfoil_ledger::{Layout, Log};
+use counterfoil_format::intent::Micros;
+use counterfoil_ledger::{Layout, Log, Platform, now};
 use counterfoil_replay::state::state_of_keys;
 use counterfoil_verifier::human::Human;
 use counterfoil_verifier::{Options, Report, Verdict, verify};
@@ -21,6 +23,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Runs the main job on a made shop: lands decisions, proves them offline, shows tampering caught, takes one back.
 #[derive(clap::Args)]
@@ -32,7 +35,7 @@ Examples:
 The ledger stays in DIR, to play with, and DIR/demo/checkpoint is the seal that
 an auditor would have kept elsewhere. Nothing outside DIR is written.")]
 pub struct Args {
-    /// Decisions to land
+    /// Decisions of the usual business to land, spread over the week
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     rows: u64,
     /// The seed of the shop's events; keys, salts and times are new each time
@@ -48,6 +51,9 @@ pub struct Args {
 
 /// What an auditor would hold elsewhere, and for a while the copies that are tampered with, within the ledger's directory.
 const BESIDE: &str = "demo";
+
+/// How long ago the demo's week began: a week and an hour.
+const WEEK: Micros = 169 * 3_600_000_000;
 
 /// What the demo found, for --json.
 struct Story {
@@ -101,17 +107,22 @@ fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)
         out,
         "1. A ledger begins in {shown}: keys for owner, ledger, executor and operator, and row 0."
     )?;
-    let founding = init::Args::new("demo.example/shop");
-    let founded = init::found(&founding, dir)?;
+    let clock = WeekClock::at(now().saturating_sub(WEEK));
+    let platform = Platform { clock: Arc::new(clock.clone()), ..Platform::default() };
+    let founding = init::Args::new("demo.example/shop", "default");
+    let founded = init::found(&founding, dir, &platform)?;
     writeln!(out, "   An auditor pins its id, {}.\n", founded.ledger_id)?;
 
     writeln!(
         out,
-        "2. Planner, judge and executor run a shop. Each decision is a row, with its rollback beside it."
+        "2. A week of the shop, run by agents under a policy. Each decision is a row, with its rollback beside it:"
     )?;
     let place = Place::find(Some(dir))?;
-    let mut shop = Shop::open(&place, args.seed)?;
-    let landed = shop.run(args.rows)?;
+    let mut shop = Shop::open(&place, args.seed, &platform)?;
+    shop.read_margin()?;
+    Week::new(&mut shop, clock, out)?.live(args.rows)?;
+    shop.set_a_price()?;
+    let landed = shop.landed();
     let (row, key) = shop.last_price().context("the shop set no price")?;
     let beside = dir.join(BESIDE);
     fs::create_dir(&beside).with_context(|| beside.display().to_string())?;

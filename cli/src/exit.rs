@@ -57,7 +57,7 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
             )
             || matches!(
                 cause.downcast_ref::<DraftError>(),
-                Some(DraftError::Format { .. } | DraftError::Empty)
+                Some(DraftError::Format { .. } | DraftError::Empty | DraftError::NoJudge { .. })
             )
             || matches!(cause.downcast_ref::<ReadError>(), Some(ReadError::NoSuchRow { .. }))
             || matches!(

@@ -6,13 +6,14 @@
 use crate::exit::Refused;
 use crate::keys::{KeyDir, check_name, dir_from_env};
 use crate::passphrase::Passphrases;
+use crate::policy;
 use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow, bail};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, KillSwitch, Role, Scope, SwitchAct};
+use counterfoil_format::intent::Micros;
 use counterfoil_format::note::VerifierKey;
-use counterfoil_format::policy::PolicyBody;
-use counterfoil_ledger::{Draft, Ledger, Passphrase, SecretKey, Signer, SubmissionBuilder, now};
+use counterfoil_ledger::{Draft, Ledger, Passphrase, Platform, SecretKey, Signer, SubmissionBuilder};
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::Write;
@@ -41,6 +42,9 @@ pub struct Args {
     /// Encrypt the ledger's key too: then nothing lands without the passphrase
     #[arg(long)]
     pub encrypt_ledger: bool,
+    /// The first policy: `default`, `open`, or a file; see `counterfoil policy`
+    #[arg(long, value_name = "POLICY", default_value = "default")]
+    pub policy: String,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -55,8 +59,9 @@ Examples:
 
 It makes four keys in DIR/keys, or where COUNTERFOIL_KEY_DIR says: owner,
 ledger, executor and operator. Move owner.key away to where it is safe: it is
-needed only to grant keys and to set policy. Every action may be live in the
-first policy. What it prints is for an auditor to keep elsewhere.
+needed only to grant keys and to set policy. The first policy is `default`, a
+shop's; `counterfoil policy show --preset default` prints it. What it prints is
+for an auditor to keep elsewhere.
 
 The ledger's key seals whatever anybody lands, so --encrypt leaves it plain;
 --encrypt-ledger encrypts all four. The passphrase is asked for twice, or read
@@ -64,8 +69,8 @@ as `counterfoil help key` says. `counterfoil key unprotect` decrypts single
 keys, such as the executor's when its agents run on their own.";
 
 impl Args {
-    /// What `init` is given when only the ledger's name is said.
-    pub fn new(origin: &str) -> Self {
+    /// What `init` is given when only the ledger's name and its first policy are said.
+    pub fn new(origin: &str, policy: &str) -> Self {
         let (executor, operator) = ("executor-1".to_owned(), "operator-1".to_owned());
         let (encrypt, encrypt_ledger) = (false, false);
         Args {
@@ -75,6 +80,7 @@ impl Args {
             operator,
             encrypt,
             encrypt_ledger,
+            policy: policy.to_owned(),
             json: false,
         }
     }
@@ -90,9 +96,6 @@ impl Args {
         self.names().into_iter().filter_map(|(name, encrypted)| encrypted.then_some(name)).collect()
     }
 }
-
-/// The segment size that the first policy sets.
-const SEGMENT_BYTES: u64 = 64 << 20;
 
 /// The keys of a new ledger.
 struct Keys {
@@ -119,7 +122,7 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
     let Some(dir) = args.dir.as_deref().or(named).filter(|dir| !dir.as_os_str().is_empty()) else {
         bail!("no directory was named: `counterfoil init DIR --origin {}`", args.origin);
     };
-    let founded = found(args, dir)?;
+    let founded = found(args, dir, &Platform::default())?;
     let Founded { ledger_id, owner, vkey, keys } = &founded;
     let shown = dir.display();
     let encrypted = args.encrypted();
@@ -157,7 +160,7 @@ pub fn run(args: &Args, named: Option<&Path>, out: &mut dyn Write) -> Result<()>
 }
 
 /// Begins a ledger in a directory, or leaves nothing behind.
-pub fn found(args: &Args, dir: &Path) -> Result<Founded> {
+pub fn found(args: &Args, dir: &Path, platform: &Platform) -> Result<Founded> {
     check(args, dir)?;
     let passphrase = match args.encrypted().is_empty() {
         true => None,
@@ -166,7 +169,7 @@ pub fn found(args: &Args, dir: &Path) -> Result<Founded> {
     let made_dir = !dir.exists();
     fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
     let building = dir.join(".being-made");
-    let result = build(args, dir, &building, passphrase.as_ref());
+    let result = build(args, dir, &building, passphrase.as_ref(), platform);
     if result.is_err() {
         // Everything in it was made here, and none of it is a ledger yet.
         let _ = fs::remove_dir_all(&building);
@@ -221,17 +224,24 @@ fn check(args: &Args, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-fn build(args: &Args, dir: &Path, building: &Path, passphrase: Option<&Passphrase>) -> Result<Founded> {
+fn build(
+    args: &Args,
+    dir: &Path,
+    building: &Path,
+    passphrase: Option<&Passphrase>,
+    platform: &Platform,
+) -> Result<Founded> {
     let keys = Keys {
         owner: SecretKey::generate()?,
         ledger: Arc::new(SecretKey::generate()?),
         executor: SecretKey::generate()?,
         operator: SecretKey::generate()?,
     };
-    let policy = PolicyBody::open(SEGMENT_BYTES);
-    let ledger = Ledger::create(building, &args.origin, policy, &keys.owner, keys.ledger.clone())?;
+    let policy = policy::named(&args.policy)?;
+    let (owner, seal_key) = (&keys.owner, keys.ledger.clone());
+    let ledger = Ledger::create_on(platform, building, &args.origin, policy.body(), owner, seal_key)?;
     let ledger_id = ledger.ledger_id();
-    first_rows(args, &ledger, &keys)?;
+    first_rows(args, &ledger, &keys, platform.clock.now())?;
     ledger.close()?;
 
     let elsewhere = dir_from_env();
@@ -262,7 +272,7 @@ fn build(args: &Args, dir: &Path, building: &Path, passphrase: Option<&Passphras
 }
 
 /// The rows behind the genesis: the executor's and the operator's key, and the kill switch in the operator's hands.
-fn first_rows(args: &Args, ledger: &Ledger, keys: &Keys) -> Result<()> {
+fn first_rows(args: &Args, ledger: &Ledger, keys: &Keys, time: Micros) -> Result<()> {
     let grant = |key: &SecretKey, role: Role, name| {
         let key = *key.public().as_bytes();
         Body::Key(KeyChange::Grant { key, roles: role.bit(), name, scope: Scope::default() })
@@ -281,7 +291,6 @@ fn first_rows(args: &Args, ledger: &Ledger, keys: &Keys) -> Result<()> {
     ];
     let mut builder = SubmissionBuilder::new(&keys.owner)?;
     for body in bodies {
-        let time = now();
         let id = crate::decision::random_id(time).map_err(|error| anyhow!(error))?;
         builder.push(&Draft::with_body(id, body, time))?;
     }

@@ -4,10 +4,12 @@
 //! rows and values as JSON ([`row_json`], [`json`]), times ([`time`]), tables for people ([`table`]), questions
 //! ([`confirm`], [`passphrase`]) and exit statuses ([`exit`]).
 
+mod act;
 mod append;
 mod backup;
 mod body_json;
 mod body_words;
+mod calibrate;
 mod checkpoint;
 mod completions;
 mod confirm;
@@ -22,14 +24,17 @@ mod init;
 mod json;
 mod key;
 mod keys;
+mod kill_switch;
 mod lifecycle;
 mod log;
 mod man;
+mod measure;
 mod names;
 mod output;
 mod passphrase;
 mod past;
 mod place;
+mod policy;
 mod policy_words;
 mod prove;
 mod quote;
@@ -37,6 +42,7 @@ mod redo;
 mod reindex;
 mod restore;
 mod retry;
+mod review;
 mod rollback;
 mod row_json;
 mod shop;
@@ -49,6 +55,7 @@ mod terminal;
 mod time;
 mod undo;
 mod verify;
+mod week;
 mod why;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -75,7 +82,7 @@ const HELP: &str = "\
 Begin:
   counterfoil init shop --origin example.com/shop
   export COUNTERFOIL_LEDGER=shop
-  echo '{\"action\":\"SET_PRICE\",\"mode\":\"live\",
+  echo '{\"action\":\"SET_PRICE\",\"tier\":\"A\",\"mode\":\"live\",
          \"ops\":[{\"put\":{\"key\":\"price/sku-1\",\"value\":19.90}}]}' |
     tr -d '\\n' | counterfoil append
   counterfoil log
@@ -120,6 +127,16 @@ enum Command {
     Restore(restore::Args),
     /// Bring back what a rollback took back
     Redo(redo::Args),
+    /// Show, check, compare, rehearse and set the policy
+    Policy(policy::Args),
+    /// Pull the kill switch, release it, hand it over, drill it
+    KillSwitch(kill_switch::Args),
+    /// Approve or reject decisions that were put aside
+    Review(review::Args),
+    /// Land readings, which decisions point to as evidence
+    Measure(measure::Args),
+    /// Compute a threshold from the store's own readings
+    Calibrate(calibrate::Args),
     /// Copy the ledger, or bring an older copy up to date, and verify the copy
     Backup(backup::Args),
     /// Rebuild side files, state index and tiles from the segments
@@ -174,6 +191,11 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Rollback(args) => rollback::run(&args, &place()?, out)?,
         Command::Restore(args) => restore::run(&args, &place()?, out)?,
         Command::Redo(args) => redo::run(&args, &place()?, out)?,
+        Command::Policy(args) => policy::run(&args, place, out)?,
+        Command::KillSwitch(args) => kill_switch::run(&args, &place()?, out)?,
+        Command::Review(args) => review::run(&args, &place()?, out)?,
+        Command::Measure(args) => measure::run(&args, &place()?, out)?,
+        Command::Calibrate(args) => calibrate::run(&args, &place()?, out)?,
         Command::Backup(args) => backup::run(&args, &place()?, out)?,
         Command::Reindex(args) => reindex::run(&args, &place()?, out)?,
         Command::Checkpoint(args) => checkpoint::run(&args, &place()?, out)?,

@@ -2,7 +2,7 @@
 
 use crate::keys::{KeyDir, check_name, there};
 use anyhow::{Context, Result, bail};
-use counterfoil_ledger::{Layout, Ledger, Log, OpenError, SecretKey};
+use counterfoil_ledger::{Layout, Ledger, Log, OpenError, Platform, SecretKey};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,12 +67,17 @@ impl Place {
 
     /// Opens the ledger for writing with its sealing key, and says on standard error what was mended.
     pub fn ledger(&self) -> Result<Ledger> {
+        self.ledger_on(&Platform::default())
+    }
+
+    /// The same in given surroundings.
+    pub fn ledger_on(&self, platform: &Platform) -> Result<Ledger> {
         // A missing key would not be what is wrong.
         self.must_exist()?;
         let first = self.keys.load("ledger").context("the key that seals");
-        let opened = match first.and_then(|key| self.open(key)) {
+        let opened = match first.and_then(|key| self.open(key, platform)) {
             Err(error) if is_about_the_key(&error, &self.keys.secret("ledger")) => {
-                self.open_with_another(error)
+                self.open_with_another(error, platform)
             }
             opened => opened,
         };
@@ -83,19 +88,19 @@ impl Place {
         Ok(ledger)
     }
 
-    fn open(&self, seal_key: SecretKey) -> Result<Ledger> {
-        Ok(Ledger::open(&self.dir, Arc::new(seal_key))?)
+    fn open(&self, seal_key: SecretKey, platform: &Platform) -> Result<Ledger> {
+        Ok(Ledger::open_on(platform, &self.dir, Arc::new(seal_key))?)
     }
 
     /// Opens the ledger when `ledger.key` does not: by the key that seals under another name, or by the one that a
     /// rotation which was broken off has put in force. The error is told when there is neither.
-    fn open_with_another(&self, error: anyhow::Error) -> Result<Ledger> {
+    fn open_with_another(&self, error: anyhow::Error, platform: &Platform) -> Result<Ledger> {
         let governance = self.log()?.governance()?;
         let sealing = governance.keys.sealing().map(|key| (key.name.clone(), key.key.id()));
         let (name, id) = sealing.unzip();
         let name = name.filter(|name| check_name(name).is_ok()).unwrap_or_else(|| "ledger".to_owned());
         if name != "ledger" && there(&self.keys.secret(&name)) {
-            match self.keys.load(&name).and_then(|key| self.open(key)) {
+            match self.keys.load(&name).and_then(|key| self.open(key, platform)) {
                 Err(error) if is_wrong(&error) => {}
                 opened => return opened,
             }
@@ -103,7 +108,7 @@ impl Place {
         let mut names = vec!["ledger"];
         names.extend((name != "ledger").then_some(name.as_str()));
         for name in names.into_iter().filter(|name| there(&self.keys.next_secret(name))) {
-            match self.keys.load_next(name).and_then(|key| self.open(key)) {
+            match self.keys.load_next(name).and_then(|key| self.open(key, platform)) {
                 Err(error) if is_wrong(&error) => {}
                 Err(error) => return Err(error),
                 Ok(ledger) => {

@@ -3,13 +3,13 @@
 use crate::decision::random_id;
 use crate::keys::NamedKey;
 use crate::place::Place;
-use anyhow::{Result, anyhow};
-use counterfoil_format::body::{Body, KillSwitch, Reading, Role, SwitchAct};
+use anyhow::{Context as _, Result, anyhow};
+use counterfoil_format::body::{Body, Reading, Role};
 use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject, Undo};
-use counterfoil_format::intent::{Mode, Tier};
+use counterfoil_format::intent::{KeyId, Kind, Mode, Tier};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::value::{Decimal, Value};
-use counterfoil_ledger::{Draft, DraftOp, Ledger, Signer, SubmissionBuilder, now};
+use counterfoil_ledger::{Draft, DraftOp, Ledger, Log, Platform, Receipt, Signer, SubmissionBuilder, now};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
@@ -35,11 +35,20 @@ impl Landed {
     pub fn total(&self) -> u64 {
         self.applied + self.dry_run + self.review
     }
+
+    fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Applied => self.applied += 1,
+            Outcome::DryRun => self.dry_run += 1,
+            Outcome::Review => self.review += 1,
+        }
+    }
 }
 
 /// A shop at work.
 pub struct Shop {
     ledger: Ledger,
+    owner: NamedKey,
     executor: NamedKey,
     operator: NamedKey,
     random: StdRng,
@@ -63,41 +72,36 @@ struct Plan {
 }
 
 impl Shop {
-    /// Opens the shop's new ledger.
-    pub fn open(place: &Place, seed: u64) -> Result<Self> {
-        let ledger = place.ledger()?;
+    /// Opens the shop's new ledger by this clock.
+    pub fn open(place: &Place, seed: u64, platform: &Platform) -> Result<Self> {
+        let ledger = place.ledger_on(platform)?;
         let governance = ledger.governance();
-        let executor = place.keys().for_role(&governance, Role::Executor)?;
-        let operator = place.keys().for_role(&governance, Role::Operator)?;
+        let key = |role| place.keys().for_role(&governance, role);
+        let (owner, executor, operator) = (key(Role::Owner)?, key(Role::Executor)?, key(Role::Operator)?);
         let random = StdRng::seed_from_u64(seed);
         // The rows that `init` made.
         let landed = Landed { applied: ledger.log().head().size, ..Landed::default() };
-        Ok(Shop { ledger, executor, operator, random, landed, last_price: None, reading: 0 })
-    }
-
-    /// Decides so many times. In the middle of it the operator pulls the kill switch for a while.
-    pub fn run(&mut self, decisions: u64) -> Result<Landed> {
-        self.read_margin()?;
-        let pulled = decisions / 2;
-        let mut done = 0;
-        while done < decisions {
-            let here = done <= pulled && pulled < done + PER_SUBMISSION;
-            if here {
-                self.switch(SwitchAct::Engage, "the price feed looks wrong")?;
-                done += self.decide(1)?;
-                self.switch(SwitchAct::Release, "the price feed is right again")?;
-            }
-            let left = decisions - done;
-            done += if left == 0 { 0 } else { self.decide(left.min(PER_SUBMISSION))? };
-        }
-        // The last word is a price, so that there is something to take back that nothing builds on.
-        self.set_a_price()?;
-        Ok(self.landed)
+        Ok(Shop { ledger, owner, executor, operator, random, landed, last_price: None, reading: 0 })
     }
 
     /// The row that last set a price, and the key.
     pub fn last_price(&self) -> Option<(u64, String)> {
         self.last_price.clone()
+    }
+
+    /// What became of all that was decided.
+    pub fn landed(&self) -> Landed {
+        self.landed
+    }
+
+    /// How many rows there are.
+    pub fn size(&self) -> u64 {
+        self.ledger.log().head().size
+    }
+
+    /// Who holds the kill switch.
+    pub fn holder(&self) -> KeyId {
+        self.operator.key.public().id()
     }
 
     /// The newest checkpoint, as a signed note.
@@ -110,58 +114,59 @@ impl Shop {
         Ok(self.ledger.close()?)
     }
 
-    /// Lands a reading that decisions point to.
-    fn read_margin(&mut self) -> Result<()> {
+    /// Lands a row, signed by who writes rows of its kind.
+    pub fn land_one(&mut self, draft: &Draft<'_>) -> Result<Receipt> {
+        self.land_by(draft.kind, |builder, _| Ok(builder.push(draft)?))
+    }
+
+    /// Lands a decision whose judge signs its verdict.
+    pub fn land_judged(&mut self, draft: &Draft<'_>, judge: &dyn Signer) -> Result<Receipt> {
+        let ledger_id = self.ledger.ledger_id();
+        self.land_by(draft.kind, |builder, _| Ok(builder.push_judged(draft, judge, ledger_id)?))
+    }
+
+    /// Lands the one row that is pushed, signed by who writes rows of this kind.
+    pub fn land_by(
+        &mut self,
+        kind: Kind,
+        push: impl FnOnce(&mut SubmissionBuilder<'_>, &Log) -> Result<()>,
+    ) -> Result<Receipt> {
+        let key = match kind {
+            Kind::Key | Kind::Policy => &self.owner.key,
+            Kind::Decision | Kind::Evidence => &self.executor.key,
+            _ => &self.operator.key,
+        };
+        let mut builder = SubmissionBuilder::new(key)?;
+        push(&mut builder, self.ledger.log())?;
+        let receipts = self.ledger.submit(builder.sign(self.ledger.ledger_id())?)?;
+        receipts.iter().for_each(|receipt| self.landed.count(receipt.outcome));
+        receipts.into_iter().next().context("the row landed")
+    }
+
+    /// Lands a reading that the usual business points to.
+    pub fn read_margin(&mut self) -> Result<()> {
         let value = Decimal { mantissa: 314, scale: 1 };
         let body = Body::Evidence(Reading { metric: "margin-percent", value, source: "ledger of the shop" });
         let now = now();
         let draft = Draft::with_body(random_id(now).map_err(anyhow::Error::msg)?, body, now);
-        self.reading = self.ledger.log().head().size;
-        self.land(&[draft], true)
+        self.reading = self.land_one(&draft)?.seq;
+        Ok(())
     }
 
-    fn switch(&mut self, act: SwitchAct, reason: &str) -> Result<()> {
-        let holder = self.operator.key.public().id();
-        let body = Body::KillSwitch(KillSwitch {
-            act,
-            engaged: act == SwitchAct::Engage,
-            holder,
-            reason,
-            drill: None,
-        });
-        let now = now();
-        let draft = Draft::with_body(random_id(now).map_err(anyhow::Error::msg)?, body, now);
-        self.land(&[draft], false)
-    }
-
-    /// Lands rows in one submission, signed by the executor or by the operator.
-    fn land(&mut self, drafts: &[Draft<'_>], by_executor: bool) -> Result<()> {
-        let key = if by_executor { &self.executor.key } else { &self.operator.key };
-        let mut builder = SubmissionBuilder::new(key)?;
-        drafts.iter().try_for_each(|draft| builder.push(draft))?;
-        let receipts = self.ledger.submit(builder.sign(self.ledger.ledger_id())?)?;
-        for (draft, receipt) in drafts.iter().zip(receipts) {
-            match receipt.outcome {
-                Outcome::Applied => self.landed.applied += 1,
-                Outcome::DryRun => self.landed.dry_run += 1,
-                Outcome::Review => self.landed.review += 1,
-            }
-            if let (Outcome::Applied, "SET_PRICE", Some(DraftOp::Put(key, _))) =
-                (receipt.outcome, draft.action, draft.ops.first())
-            {
-                self.last_price = Some((receipt.seq, (*key).to_owned()));
-            }
+    /// The usual business: so many decisions.
+    pub fn decide_many(&mut self, decisions: u64) -> Result<()> {
+        let mut left = decisions;
+        while left > 0 {
+            let count = left.min(PER_SUBMISSION);
+            let plans = (0..count).map(|_| self.plan()).collect::<Result<Vec<_>>>()?;
+            self.land_plans(&plans)?;
+            left -= count;
         }
         Ok(())
     }
 
-    fn decide(&mut self, count: u64) -> Result<u64> {
-        let plans = (0..count).map(|_| self.plan()).collect::<Result<Vec<_>>>()?;
-        self.land_plans(&plans)?;
-        Ok(count)
-    }
-
-    fn set_a_price(&mut self) -> Result<()> {
+    /// The last word is a price, so that there is something to take back that nothing builds on.
+    pub fn set_a_price(&mut self) -> Result<()> {
         for cents in [1990, 2490] {
             let mut plan = self.plan()?;
             plan.roll = 0;
@@ -181,10 +186,10 @@ impl Shop {
         let cents = self.random.random_range(500..5000);
         let (action, key, value) = match roll {
             0..40 => ("SET_PRICE", format!("price/{entity}"), price(cents)),
-            40..55 => ("SCALE_AD", format!("ad/{entity}/budget"), price(cents * 10)),
-            55..65 => ("SELL", format!("stock/{entity}"), Value::Null),
-            65..75 => ("MOVE", entity.clone(), Value::Null),
-            75..85 => ("REPLY", format!("reply/{entity}"), Value::Text("we are looking into it".into())),
+            40..43 => ("SCALE_AD", format!("ad/{entity}/budget"), price(cents * 10)),
+            43..68 => ("SELL", format!("stock/{entity}"), Value::Null),
+            68..72 => ("MOVE", entity.clone(), Value::Null),
+            72..85 => ("REPLY", format!("reply/{entity}"), Value::Text("we are looking into it".into())),
             _ => ("OPTIMIZE_LOSER", format!("ad/{entity}/budget"), price(cents)),
         };
         let message = |text: &str| Value::Map(BTreeMap::from([("text".into(), Value::Text(text.into()))]));
@@ -207,12 +212,23 @@ impl Shop {
         let executor = self.executor.name.clone();
         let drafts =
             plans.iter().map(|plan| plan.draft(&executor, self.reading)).collect::<Result<Vec<_>>>()?;
-        self.land(&drafts, true)
+        let mut builder = SubmissionBuilder::new(&self.executor.key)?;
+        drafts.iter().try_for_each(|draft| builder.push(draft))?;
+        let receipts = self.ledger.submit(builder.sign(self.ledger.ledger_id())?)?;
+        for (draft, receipt) in drafts.iter().zip(receipts) {
+            self.landed.count(receipt.outcome);
+            if let (Outcome::Applied, "SET_PRICE", Some(DraftOp::Put(key, _))) =
+                (receipt.outcome, draft.action, draft.ops.first())
+            {
+                self.last_price = Some((receipt.seq, (*key).to_owned()));
+            }
+        }
+        Ok(())
     }
 }
 
 /// A price in euros.
-fn price(cents: u32) -> Value {
+pub fn price(cents: u32) -> Value {
     Value::Decimal(Decimal { mantissa: i128::from(cents), scale: 2 })
 }
 
@@ -229,11 +245,10 @@ impl Plan {
         draft.context = Some(Context { reason: self.reason(), data: &self.data });
         draft.ops = vec![match self.action {
             "SELL" => DraftOp::Add(&self.key, self.delta),
-            "MOVE" => {
-                DraftOp::Transition(&self.key, if self.roll.is_multiple_of(2) { "testing" } else { "winner" })
-            }
-            // An agent that switches an ad off that may not be there: then the row goes to review.
-            "OPTIMIZE_LOSER" => DraftOp::Delete(&self.key),
+            "MOVE" => DraftOp::Transition(
+                &self.key,
+                if self.roll.is_multiple_of(2) { "candidate" } else { "testing" },
+            ),
             _ => DraftOp::Put(&self.key, &self.value),
         }];
         if self.action == "REPLY" {

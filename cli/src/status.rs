@@ -1,5 +1,6 @@
 //! `status`: what the ledger is and where it stands.
 
+use crate::kill_switch::Drills;
 use crate::names::Names;
 use crate::place::Place;
 use crate::table::Table;
@@ -42,6 +43,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let in_force = &governance.in_force;
     let holder = names.key(&in_force.switch.holder);
     let engaged = in_force.switch.engaged;
+    let drills = Drills::of(in_force);
     let allowed: Vec<String> = in_force
         .policy
         .rules()
@@ -55,7 +57,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         let object = json!({
             "origin": log.origin(), "ledger_id": log.ledger_id().to_string(), "vkey": vkey, "owner": owner,
             "size": head.size, "root": head.root.to_string(), "head": head.row_hash.to_string(), "mode": mode,
-            "kill_switch": { "engaged": engaged, "holder": holder },
+            "kill_switch": { "engaged": engaged, "holder": holder, "drill": drills.json() },
             "policy_row": in_force.policy_row, "kill_switch_row": in_force.switch_row,
             "last_landed_at": time::print(head.landed_at),
         });
@@ -79,6 +81,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     table.push(["mode", mode]);
     table.push(["policy", &format!("{actions} (row {})", in_force.policy_row)]);
     table.push(["kill switch", &format!("{switch}, held by {holder} (row {})", in_force.switch_row)]);
+    table.push(["drills", &drills.words()]);
     for key in governance.keys.all().into_iter().filter(|key| key.until.is_none()) {
         let roles: Vec<_> =
             counterfoil_format::body::Role::in_set(key.roles).map(|role| role.name()).collect();

@@ -30,7 +30,9 @@ fn init_says_what_to_pin_and_keeps_keys_to_their_owner() {
     assert_eq!(status["origin"], "example.com/shop");
     assert_eq!(status["size"], 4);
     assert_eq!(status["mode"], "live");
-    assert_eq!(status["kill_switch"], json!({ "engaged": false, "holder": "operator-1" }));
+    let switch = &status["kill_switch"];
+    assert_eq!((&switch["engaged"], &switch["holder"]), (&json!(false), &json!("operator-1")));
+    assert_eq!(switch["drill"]["overdue"], false);
     let owner = fs::read_to_string(keys.join("owner.pub")).unwrap();
     assert_eq!(status["owner"], owner.trim());
     let pin = format!("ledger_id={}", status["ledger_id"].as_str().unwrap());
@@ -54,7 +56,15 @@ fn what_init_prints_is_the_same_in_json_and_for_people() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().join("new");
     let begun = finish(
-        program().arg("init").arg(&at).args(["--origin", "x.org/s", "--operator", "alice", "--json"]),
+        program().arg("init").arg(&at).args([
+            "--origin",
+            "x.org/s",
+            "--policy",
+            "open",
+            "--operator",
+            "alice",
+            "--json",
+        ]),
         b"",
     );
     let told = begun.json();
@@ -74,7 +84,7 @@ fn keys_may_lie_elsewhere() {
     let with_keys = |args: &[&str], input: &str| {
         finish(program().arg("-l").arg(&at).args(args).env("COUNTERFOIL_KEY_DIR", &keys), input.as_bytes())
     };
-    assert_eq!(with_keys(&["init", "--origin", "x.org/s"], "").status, 0);
+    assert_eq!(with_keys(&["init", "--origin", "x.org/s", "--policy", "open"], "").status, 0);
     assert!(keys.join("owner.key").exists() && !at.join("keys").exists());
     assert_eq!(with_keys(&["append"], &put("a", 1)).status, 0);
     finish(program().arg("-l").arg(&at).arg("append"), put("b", 1).as_bytes())

@@ -154,7 +154,7 @@ fn a_passphrase_is_read_once_and_no_further() {
     let dir = tempfile::tempdir().unwrap();
     let script = r#"
         set -e
-        COUNTERFOIL_PASSPHRASE_FILE=<(echo words) "$0" init "$1" --origin x.org/s --encrypt-ledger --json
+        COUNTERFOIL_PASSPHRASE_FILE=<(echo words) "$0" init "$1" --origin x.org/s --policy open --encrypt-ledger --json
         (echo words; echo "$2") | COUNTERFOIL_PASSPHRASE_FILE=/dev/stdin "$0" -l "$1" append
     "#;
     let mut bash = Command::new("bash");
@@ -173,7 +173,7 @@ fn a_ledger_begins_with_encrypted_keys_and_seals_by_itself() {
     let (at, unmade) = (dir.path().join("s"), dir.path().join("unmade"));
     let init = |at: &Path| {
         let mut command = program();
-        command.arg("init").arg(at).args(["--origin", "x.org/s", "--encrypt"]);
+        command.arg("init").arg(at).args(["--origin", "x.org/s", "--policy", "open", "--encrypt"]);
         detached(&command)
     };
     finish(&mut init(&unmade), b"").fails(2, &["no terminal", VARIABLE]);

@@ -52,7 +52,10 @@ fn a_value_that_looks_withheld_is_told_apart_and_can_be_sent_back() {
 fn printed_commands_quote_what_a_shell_would_split() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().join("my shop's $HOME");
-    let begun = finish(program().arg("init").arg(&at).args(["--origin", "example.com/shop"]), b"");
+    let begun = finish(
+        program().arg("init").arg(&at).args(["--origin", "example.com/shop", "--policy", "open"]),
+        b"",
+    );
     // The command is the last thing printed, on lines that a backslash joins.
     let command = &begun.out[begun.out.find("counterfoil verify").unwrap()..];
     assert!(command.contains("--pin owner="), "{command}");

@@ -231,15 +231,23 @@ impl<'a> Context<'a> {
 
 /// Checks the content of every open part of a row, and that the row has the parts its kind needs.
 pub fn check_parts(row: &Row<'_>) -> Result<(), CodecError> {
-    check_shape(row.head.kind, row.head.parts)?;
-    let content = |tag| row.content(tag);
+    check_contents(row.head.kind, row.head.parts, |tag| row.content(tag))
+}
+
+/// The same for the parts that an intent head names, before there is a row of them.
+pub fn check_contents<'a>(
+    kind: Kind,
+    parts: u8,
+    content: impl Fn(PartTag) -> Option<&'a [u8]>,
+) -> Result<(), CodecError> {
+    check_shape(kind, parts)?;
     content(PartTag::Subject).map(Subject::decode).transpose()?;
     content(PartTag::Actors).map(Actors::decode).transpose()?;
     content(PartTag::Evidence).map(Evidence::decode_all).transpose()?;
     content(PartTag::Ops).map(decode_ops).transpose()?;
     content(PartTag::Effects).map(Effect::decode_all).transpose()?;
     content(PartTag::Context).map(Context::decode).transpose()?;
-    content(PartTag::Body).map(|bytes| Body::decode(row.head.kind, bytes)).transpose()?;
+    content(PartTag::Body).map(|bytes| Body::decode(kind, bytes)).transpose()?;
     content(PartTag::Rollback).map(decode_ops).transpose()?;
     Ok(())
 }
@@ -253,6 +261,7 @@ pub fn check_shape(kind: Kind, parts: u8) -> Result<(), CodecError> {
         Kind::Decision if !changes => Err(CodecError::Inconsistent("a decision has no ops and no effects")),
         Kind::Decision => Ok(()),
         _ if !has(PartTag::Body) => Err(CodecError::Inconsistent("a row that is no decision has no body")),
+        Kind::Rollback if has(PartTag::Effects) => Err(CodecError::Inconsistent("a rollback has effects")),
         Kind::Rollback if !has(PartTag::Ops) => Err(CodecError::Inconsistent("a rollback has no ops")),
         Kind::Rollback | Kind::Review => Ok(()),
         _ if changes => {

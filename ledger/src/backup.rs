@@ -3,8 +3,8 @@
 //! # What is copied
 //!
 //! The segments, up to the end of the last group that is durable; their side files, where there are any; and the
-//! newest seal of just these rows, as the file `checkpoint`. What can be rebuilt (`index/`, `tile/`) and what only
-//! people read (`quarantine/`) stays behind. **Secret keys are never copied.**
+//! newest seal of just these rows, as the file `checkpoint`. What can be rebuilt (`index/`, `tile/`), what only people
+//! read (`quarantine/`) and what has not landed (`inbox/`) stays behind. **Secret keys are never copied.**
 //!
 //! # Links
 //!

@@ -62,6 +62,9 @@ pub(crate) struct End {
     pub size: u64,
     /// When the last of them lands.
     pub landed_at: Micros,
+    /// The latest time at which anything was decided, refused or not: what has left the window of a limit by then is
+    /// forgotten, so nothing lands earlier, although the clock goes back.
+    pub decided_at: Micros,
 }
 
 /// A group under construction.
@@ -158,10 +161,10 @@ impl Batch {
             switch_row: 0,
             rollback: None,
         };
-        let batch = Self::behind(End { size: 0, landed_at });
+        let end = End { size: 1, landed_at, decided_at: landed_at };
         let rulings = vec![ruling];
         let decided = vec![Ok(Decided { submission, landed_at, rulings, rollbacks: Vec::new() })];
-        Batch { end: End { size: 1, landed_at }, decided, rows: 1, ..batch }
+        Batch { decided, rows: 1, ..Self::behind(end) }
     }
 
     /// How many rows.
@@ -190,12 +193,15 @@ impl Batch {
         if self.rows + submission.intents().len() > limits::GROUP_ROWS {
             return Some(submission);
         }
-        let landed_at = now.max(self.end.landed_at);
-        match self.decide(ground, &submission, landed_at) {
+        let landed_at = now.max(self.end.decided_at);
+        self.end.decided_at = landed_at;
+        let signed = submission.check_signer(&ground.governance.keys);
+        match signed.and_then(|()| self.decide(ground, &submission, landed_at)) {
             Ok((bytes, rulings, rollbacks)) => {
                 self.rows += rulings.len();
                 self.bytes += bytes;
-                self.end = End { size: self.end.size + rulings.len() as u64, landed_at };
+                self.end.size += rulings.len() as u64;
+                self.end.landed_at = landed_at;
                 self.decided.push(Ok(Decided { submission, landed_at, rulings, rollbacks }));
                 None
             }
@@ -211,6 +217,11 @@ impl Batch {
                 None
             }
         }
+    }
+
+    /// Answers a submission without deciding it.
+    pub fn refuse(&mut self, error: SubmitError) {
+        self.decided.push(Err(error));
     }
 
     /// Decides all intents of a submission and takes in what they change, or nothing of it.

@@ -9,11 +9,14 @@ use counterfoil_format::content::{Actors, Attestation, Judge, check_shape};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, intent_hash};
 use counterfoil_format::key::SignatureBytes;
 use counterfoil_format::limits;
-use counterfoil_format::part::{PartTag, Slot};
+use counterfoil_format::part::{PartTag, Salt, Slot};
+use counterfoil_format::row::{Row, slot_commitment};
 use counterfoil_format::submission::{SignedSubmission, submission_message, submission_root};
 use counterfoil_format::verdict::{verdict_message, write_claim};
+use counterfoil_rules::cited::APPROVED;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
+use smallvec::SmallVec;
 
 /// Salts, encodes, hashes and signs up to 4096 drafts at once.
 pub struct SubmissionBuilder<'k> {
@@ -52,7 +55,7 @@ impl<'k> SubmissionBuilder<'k> {
     /// Takes a draft in. On an error the builder is as it was before.
     pub fn push(&mut self, draft: &Draft<'_>) -> Result<(), DraftError> {
         let (index, before) = (self.len(), self.bytes());
-        self.encode(draft, |_, _| None).map_err(|error| {
+        self.encode(draft, |_| None, |_, _| None).map_err(|error| {
             self.encoded.bytes.truncate(before);
             DraftError::Format { index, error }
         })
@@ -86,8 +89,10 @@ impl<'k> SubmissionBuilder<'k> {
             holds = judge.public().verify(&message, &signature);
             Some(signed(signature))
         };
-        let encoded = self.encode(&draft, attest).map_err(|error| DraftError::Format { index, error });
-        let encoded = encoded.and(if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) });
+        let encoded =
+            self.encode(&draft, |_| None, attest).map_err(|error| DraftError::Format { index, error });
+        let signed = if holds { Ok(()) } else { Err(DraftError::BadSignature(key)) };
+        let encoded = encoded.and(signed);
         if encoded.is_err() {
             self.encoded.bytes.truncate(before);
             self.encoded.places.truncate(index);
@@ -95,61 +100,79 @@ impl<'k> SubmissionBuilder<'k> {
         encoded
     }
 
-    /// Encodes a draft. `attest` sees its head and commitments, and may give the actors anew, in as many bytes.
+    /// Takes an approval in: a draft with the body of one, which gets action, tier, mode and parts of the row that it
+    /// approves, salts and all. On an error the builder is as it was before.
+    pub fn push_approval(&mut self, draft: &Draft<'_>, approved: &Row<'_>) -> Result<(), DraftError> {
+        let head = &approved.head;
+        let draft = Draft { action: head.action, tier: head.tier, mode: head.mode, ..draft.clone() };
+        let (index, before) = (self.len(), self.bytes());
+        let copied = |tag| approved.part(tag).filter(|_| APPROVED.contains(&tag));
+        self.encode(&draft, copied, |_, _| None).map_err(|error| {
+            self.encoded.bytes.truncate(before);
+            DraftError::Format { index, error }
+        })
+    }
+
+    /// Encodes a draft. `copied` gives the parts that are taken over from a row; `attest` sees the head and the
+    /// commitments, and may give the actors anew, in as many bytes.
     fn encode<'d>(
         &mut self,
         draft: &Draft<'d>,
+        copied: impl Fn(PartTag) -> Option<Slot<'d>>,
         attest: impl FnOnce(&IntentHead<'_>, &[Hash]) -> Option<Actors<'d>>,
     ) -> Result<(), CodecError> {
         within("a submission", self.len() + 1, limits::SUBMISSION_ROWS)?;
+        let slots_start = self.bytes();
+        let mut slots = self.write_slots(draft, copied)?;
         let bytes = &mut self.encoded.bytes;
-        let slots_start = bytes.len();
-        let mut parts = 0;
-        let (mut commitments, mut count) = ([Hash::ZERO; 7], 0);
-        let mut actors_at = None;
-        for tag in PartTag::AUTHORED {
-            if !self.content.fill(draft, tag, &mut self.random)? {
-                continue;
-            }
-            let salt = random_salt(&mut self.random);
-            if let Some(place) = commitments.get_mut(count) {
-                *place = tag.commit(&salt, self.content.covered(tag));
-            }
-            if tag == PartTag::Actors {
-                actors_at = Some((bytes.len(), salt, count));
-            }
-            Slot::Open { salt, bytes: self.content.bytes() }.write(bytes);
-            parts |= tag.bit();
-            count += 1;
-        }
         let head_start = bytes.len();
-        let author = self.signer.public().id();
+        let (author, parts) = (self.signer.public().id(), slots.parts);
         let Draft { id, kind, action, tier, mode, authored_at, .. } = *draft;
         let head =
             IntentHead { version: INTENT_VERSION, id, kind, author, action, tier, mode, authored_at, parts };
         head.check()?;
         check_shape(kind, parts)?;
-        let attested = attest(&head, commitments.get(..count).unwrap_or_default());
-        if let (Some(actors), Some((at, salt, place))) = (attested, actors_at) {
-            let content = encode(&actors)?;
-            let mut slot = Vec::with_capacity(content.len() + 32);
-            Slot::Open { salt, bytes: &content }.write(&mut slot);
-            bytes.get_mut(at..at + slot.len()).into_iter().for_each(|old| old.copy_from_slice(&slot));
-            commitments
-                .get_mut(place)
-                .into_iter()
-                .for_each(|old| *old = PartTag::Actors.commit(&salt, &content));
+        if let Some(actors) = attest(&head, &slots.commitments) {
+            slots.replace_actors(&actors, bytes)?;
         }
         encode_into(&head, bytes)?;
         within("a row", bytes.len() - slots_start, limits::ROW_BYTES)?;
         let head_bytes = bytes.get(head_start..).unwrap_or_default();
-        let hash = intent_hash(head_bytes, commitments.get(..count).unwrap_or_default());
+        let hash = intent_hash(head_bytes, &slots.commitments);
         self.encoded.places.push(Place {
             head: head_start..bytes.len(),
             slots: slots_start..head_start,
             hash,
         });
         Ok(())
+    }
+
+    /// Writes the slots of a draft's parts.
+    fn write_slots<'d>(
+        &mut self,
+        draft: &Draft<'d>,
+        copied: impl Fn(PartTag) -> Option<Slot<'d>>,
+    ) -> Result<Slots, CodecError> {
+        let mut slots = Slots::default();
+        let bytes = &mut self.encoded.bytes;
+        for tag in PartTag::AUTHORED {
+            let at = bytes.len();
+            if let Some(slot) = copied(tag) {
+                slots.commitments.push(slot_commitment(tag, slot, &mut Vec::new())?);
+                slot.write(bytes);
+            } else if self.content.fill(draft, tag, &mut self.random)? {
+                let salt = random_salt(&mut self.random);
+                if tag == PartTag::Actors {
+                    slots.actors = Some((at, salt, slots.commitments.len()));
+                }
+                slots.commitments.push(tag.commit(&salt, self.content.covered(tag)));
+                Slot::Open { salt, bytes: self.content.bytes() }.write(bytes);
+            } else {
+                continue;
+            }
+            slots.parts |= tag.bit();
+        }
+        Ok(slots)
     }
 
     /// The hash of the only draft taken in, which for a genesis is the ledger id.
@@ -178,6 +201,31 @@ impl<'k> SubmissionBuilder<'k> {
         }
         let signed = SignedSubmission { count, root, signature };
         Ok(Submission { said, author, ledger_id, signed, verdicts_hold: false })
+    }
+}
+
+/// The slots of a draft as they were written.
+#[derive(Default)]
+struct Slots {
+    parts: u8,
+    /// In tag order.
+    commitments: SmallVec<[Hash; 7]>,
+    /// Where the actors' slot begins, its salt, and its place among the commitments.
+    actors: Option<(usize, Salt, usize)>,
+}
+
+impl Slots {
+    /// Writes the actors anew, which takes as many bytes as before.
+    fn replace_actors(&mut self, actors: &Actors<'_>, bytes: &mut [u8]) -> Result<(), CodecError> {
+        let Some((at, salt, place)) = self.actors else { return Ok(()) };
+        let content = encode(actors)?;
+        let mut slot = Vec::with_capacity(content.len() + 32);
+        Slot::Open { salt, bytes: &content }.write(&mut slot);
+        let old = bytes.get_mut(at..at + slot.len());
+        old.into_iter().for_each(|old| old.copy_from_slice(&slot));
+        let commitment = PartTag::Actors.commit(&salt, &content);
+        self.commitments.get_mut(place).into_iter().for_each(|old| *old = commitment);
+        Ok(())
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::batch::{Batch, Decided, Rollback};
 use crate::log::Head;
-use crate::lookup::Entry;
+use crate::lookup::{Entry, is_special};
 use crate::queue::Answer;
 use crate::secret::Signer;
 use counterfoil_format::Hash;
 use counterfoil_format::codec::{CodecError, encode_into};
 use counterfoil_format::group::{GroupBuilder, Seal};
-use counterfoil_format::intent::{KeyId, Kind, Micros};
+use counterfoil_format::intent::{KeyId, Micros};
 use counterfoil_format::key::PublicKey;
 use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, row_hash};
 use counterfoil_format::merkle::{CompactRange, row_leaf};
@@ -144,7 +144,7 @@ impl Chain {
             let offset = builder.push_row(write)? as u64;
             self.tree.push(row_leaf(&self.row_hash));
             let (head, keys) = (&intent.proposal.head, intent.keys.clone());
-            entries.push(Entry { offset, id: head.id, special: head.kind != Kind::Decision, keys });
+            entries.push(Entry { offset, id: head.id, special: is_special(head.kind), keys });
             let Landing { seq, outcome, reasons, .. } = landing;
             receipts.push(Receipt { seq, row_hash: self.row_hash, outcome, reasons, landed_at });
         }

@@ -25,6 +25,16 @@ impl FileError {
         move |error| FileError { path: path.to_owned(), error }
     }
 
+    /// What those are told who submit while the inbox cannot be looked into.
+    pub(crate) fn unseen(&self) -> SubmitError {
+        let reason = format!(
+            "{}; nothing was written, since a pulled kill switch may lie there: make it readable, and submit again",
+            self.error
+        );
+        let error = FileError { path: self.path.clone(), error: io::Error::new(self.error.kind(), reason) };
+        ReadError::File(error).into()
+    }
+
     /// The same error, saying what to do.
     pub(crate) fn adding(self, advice: &str) -> Self {
         let error = io::Error::new(self.error.kind(), format!("{}; {advice}", self.error));
@@ -110,6 +120,9 @@ pub enum OpenError {
     /// The operating system gives no randomness.
     #[error("no randomness from the operating system: {0}")]
     Random(String),
+    /// What lies in the inbox cannot be landed.
+    #[error("what lies in inbox/ cannot be landed: {0}. Open the ledger again to see what is on disk")]
+    Inbox(String),
     /// A row that governs cannot be read or does not hold.
     #[error("row {row}: {reason}")]
     Governance {
@@ -172,6 +185,9 @@ pub enum SubmitError {
         /// Why.
         error: CodecError,
     },
+    /// The key that has signed it is not the one that the ledger knows by its id.
+    #[error("key {0} is enrolled in this ledger as another key than the one that has signed")]
+    OtherKey(KeyId),
     /// The submission could not be made.
     #[error(transparent)]
     Draft(#[from] DraftError),
@@ -186,6 +202,23 @@ pub enum SubmitError {
     /// An earlier write or sync failed. Nothing of this submission was written.
     #[error("nothing was written, since an earlier write failed ({0}); open the ledger again to go on")]
     Poisoned(String),
+}
+
+/// Why a submission was not left in an inbox.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// There is no ledger.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It is too large to be left.
+    #[error("{0}; leave fewer intents at a time, or submit them to the open ledger")]
+    TooLarge(CodecError),
+    /// The operating system gives no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Random(String),
+    /// The disk. Where only the last sync failed, the submission may be there, and may land.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// Why a row cannot be read.

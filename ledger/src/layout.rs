@@ -63,7 +63,12 @@ impl Layout {
         self.root.join("index")
     }
 
-    /// Bytes cut from a torn tail, and state indexes moved aside.
+    /// Signed submissions that other processes leave for the writer.
+    pub fn inbox(&self) -> PathBuf {
+        self.root.join("inbox")
+    }
+
+    /// Bytes cut from a torn tail, state indexes moved aside, and posts that were refused.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
     }

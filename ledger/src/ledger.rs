@@ -16,18 +16,42 @@ use crate::recount::recount;
 use crate::secret::Signer;
 use crate::storage::Lock;
 use crate::submission::Submission;
+use crate::watch::Watch;
 use crate::writer::Writer;
 use counterfoil_format::Hash;
 use counterfoil_format::policy::PolicyBody;
 use counterfoil_rules::governance::Governance;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A ledger open for writing. It may be shared between threads; there is one per directory at a time.
 pub struct Ledger {
+    /// Stands first: nobody looks into the inbox any more when the lock is given up.
+    watch: Option<Watch>,
+    writing: Arc<Writing>,
+    _lock: Box<dyn Lock>,
+}
+
+/// What the threads share that may lead.
+struct Writing {
     queue: Queue,
     commit: Pipeline,
-    _lock: Box<dyn Lock>,
+}
+
+impl Writing {
+    /// Lands what lies in the inbox, when anything does.
+    fn tend(&self) {
+        if self.commit.waiting() > 0 {
+            self.queue.tend(&self.commit);
+        }
+    }
+
+    /// The same until all is landed or refused that is there now, before anybody else can submit.
+    fn begin(&self) -> Result<(), OpenError> {
+        (0..self.commit.begin()?).for_each(|_| self.tend());
+        self.queue.poisoned().map_or(Ok(()), |reason| Err(OpenError::Inbox(reason)))
+    }
 }
 
 impl Ledger {
@@ -57,7 +81,8 @@ impl Ledger {
         Self::open_on(platform, dir, seal_key).map_err(|error| CreateError::Open(Box::new(error)))
     }
 
-    /// Opens a ledger for writing: takes its lock, cuts a torn tail off, brings the state up to date.
+    /// Opens a ledger for writing: takes its lock, cuts a torn tail off, brings the state up to date, and lands what
+    /// lies in the inbox.
     pub fn open(dir: &Path, seal_key: Arc<dyn Signer>) -> Result<Self, OpenError> {
         Self::open_on(&Platform::default(), dir, seal_key)
     }
@@ -90,19 +115,22 @@ impl Ledger {
             writer: Writer::new(log.clone(), platform.clock.clone()),
         };
         let commit = Pipeline::new(log, platform.clock.clone(), stages, notices);
-        Ok(Ledger { queue: Queue::default(), commit, _lock: lock })
+        let writing = Arc::new(Writing { queue: Queue::default(), commit });
+        writing.begin()?;
+        let watch = platform.inbox_every.map(|every| watch(&writing, every)).transpose()?;
+        Ok(Ledger { watch, writing, _lock: lock })
     }
 
     /// Holds another key that can seal. A group is sealed by the key in force behind its last row, so a change of the
     /// ledger's key lands only when the writer holds the key that seals from then on; without it the change is
     /// [`SubmitError::NoSealKey`]. From the next open on the new key is the one to open with.
     pub fn hold(&self, seal_key: Arc<dyn Signer>) {
-        self.commit.hold(seal_key);
+        self.writing.commit.hold(seal_key);
     }
 
     /// The durable rows.
     pub fn log(&self) -> &Arc<Log> {
-        self.commit.log()
+        self.writing.commit.log()
     }
 
     /// The ledger's id.
@@ -112,17 +140,17 @@ impl Ledger {
 
     /// What governs the next row.
     pub fn governance(&self) -> Governance {
-        self.commit.governance()
+        self.writing.commit.governance()
     }
 
     /// What a key holds now, by durable rows. Waits for a group that is on its way. Fails when a write has failed.
     pub fn current(&self, key: &str) -> Result<Option<Held>, ReadError> {
-        self.commit.current(key)
+        self.writing.commit.current(key)
     }
 
     /// What was found and mended since the ledger was opened, in words for people.
     pub fn notices(&self) -> Vec<String> {
-        self.commit.notices()
+        self.writing.commit.notices()
     }
 
     /// Lands a submission, whole or not at all. Returns when its rows are durable. Callers of several threads share
@@ -133,17 +161,25 @@ impl Ledger {
             return Err(SubmitError::OtherLedger { signed, here });
         }
         if submission.intents().iter().any(|intent| intent.attestation().is_some()) {
-            submission.check_verdicts(&self.commit.keys());
+            submission.check_verdicts(&self.writing.commit.keys());
         }
-        self.queue.submit(submission, &self.commit)
+        self.writing.queue.submit(submission, &self.writing.commit)
     }
 
     /// Writes out what is only in memory, so that the next open is quick. Nothing is lost without it: every row that
     /// was acknowledged is durable.
-    pub fn close(self) -> Result<(), FileError> {
-        match self.queue.poisoned() {
+    pub fn close(mut self) -> Result<(), FileError> {
+        self.watch = None;
+        match self.writing.queue.poisoned() {
             Some(_) => Ok(()),
-            None => self.commit.finish(),
+            None => self.writing.commit.finish(),
         }
     }
+}
+
+/// Looks into the inbox from time to time, so that what is left for an idle writer does not wait for a submission.
+fn watch(writing: &Arc<Writing>, every: Duration) -> Result<Watch, OpenError> {
+    let writing = writing.clone();
+    let begun = Watch::begin("inbox", every, move || writing.tend());
+    begun.map_err(|error| OpenError::Inbox(format!("no thread to look there: {error}")))
 }

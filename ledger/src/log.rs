@@ -7,7 +7,7 @@ use crate::error::{OpenError, ReadError};
 use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::load::Loaded;
-use crate::lookup::{Entry, GroupAt, Lookups};
+use crate::lookup::{Entry, GroupAt, Lookups, key_hash};
 use crate::platform::Platform;
 use crate::segment::{GroupPlace, Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
@@ -190,14 +190,7 @@ impl Log {
 
     /// The rows whose ops name a key, ascending, whatever became of them.
     pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
-        let candidates = {
-            let inner = self.read();
-            let mut found = Vec::new();
-            for segment in inner.segments() {
-                found.extend(segment.find_key(key)?);
-            }
-            found
-        };
+        let candidates = self.candidates(key_hash(key))?;
         let mut rows = Vec::new();
         for seq in candidates {
             let stored = self.row(seq)?;
@@ -210,12 +203,22 @@ impl Log {
         Ok(rows)
     }
 
+    /// The rows that may name a key or measure a metric with this hash, ascending.
+    pub(crate) fn candidates(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
+        let inner = self.read();
+        let mut found = Vec::new();
+        for segment in inner.segments() {
+            found.extend(segment.find_key(hash)?);
+        }
+        Ok(found)
+    }
+
     /// What was found and mended since the log was opened, in words for people.
     pub fn notices(&self) -> Vec<String> {
         self.read().segments().filter_map(Segment::notice).collect()
     }
 
-    /// The rows that are no decisions, ascending.
+    /// The rows that may change what governs those behind them, ascending.
     pub fn special(&self) -> Vec<u64> {
         self.read().segments().flat_map(Segment::special).collect()
     }

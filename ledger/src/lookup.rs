@@ -1,11 +1,13 @@
 //! What is looked up in one segment: rows by number, by id and by key. Kept in memory while the segment grows;
 //! [`crate::side`] writes it to a side file when the segment is closed.
 
+use counterfoil_format::body::Body;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::intent::{IntentId, Kind};
 use counterfoil_format::ops::Op;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
+use counterfoil_rules::governance::Governance;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry::{Occupied, Vacant};
@@ -34,7 +36,7 @@ pub(crate) struct Lookups {
     pub groups: Vec<GroupAt>,
     /// Where each row record begins in the segment; its length stands in the four bytes before.
     pub rows: Vec<u64>,
-    /// Rows that are no decisions.
+    /// Rows that may change what governs those behind them.
     pub special: Vec<u32>,
     /// The id of each row.
     ids: Vec<IntentId>,
@@ -63,7 +65,7 @@ pub(crate) struct Entry {
     pub offset: u64,
     /// The row's id.
     pub id: IntentId,
-    /// Whether the row is no decision.
+    /// Whether the row may change what governs those behind it.
     pub special: bool,
     /// The hashes of the keys that its ops name.
     pub keys: KeyHashes,
@@ -73,8 +75,11 @@ impl Entry {
     /// The entry of a stored row.
     pub fn of(row: &Row<'_>, offset: u64) -> Result<Self, CodecError> {
         let ops = row.ops(PartTag::Ops)?.unwrap_or_default();
-        let keys = key_hashes(&ops);
-        Ok(Entry { offset, id: row.head.id, special: row.head.kind != Kind::Decision, keys })
+        let kind = row.head.kind;
+        let body = row.content(PartTag::Body).filter(|_| kind == Kind::Evidence);
+        let body = body.map(|bytes| Body::decode(kind, bytes)).transpose()?;
+        let keys = key_hashes(&ops, body.as_ref());
+        Ok(Entry { offset, id: row.head.id, special: is_special(kind), keys })
     }
 }
 
@@ -172,8 +177,23 @@ fn at<T>(items: &[T], place: u32) -> Option<&T> {
 }
 
 /// The hashes of the keys that operations name.
-pub(crate) fn key_hashes(ops: &[Op<'_>]) -> KeyHashes {
-    ops.iter().map(|op| key_hash(&op.state_key())).collect()
+pub(crate) fn key_hashes(ops: &[Op<'_>], body: Option<&Body<'_>>) -> KeyHashes {
+    let metric = match body {
+        Some(Body::Evidence(reading)) => Some(metric_hash(reading.metric)),
+        _ => None,
+    };
+    ops.iter().map(|op| key_hash(&op.state_key())).chain(metric).collect()
+}
+
+/// The hash by which the readings of a metric are looked up. It may be that of a key as well, which costs time and nothing
+/// else.
+pub(crate) fn metric_hash(metric: &str) -> u64 {
+    key_hash(&format!("reading\0{metric}"))
+}
+
+/// Whether rows of a kind may change what governs those behind them.
+pub(crate) const fn is_special(kind: Kind) -> bool {
+    matches!(kind, Kind::Genesis) || Governance::is_changed_by(kind)
 }
 
 /// The hash by which keys are looked up (FNV-1a with a final mix). Rows found are read and compared, so a collision

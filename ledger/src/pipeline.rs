@@ -3,6 +3,9 @@
 //! Each stage has a lock of its own. The lock of the next is taken before one's own is given up, so groups are written
 //! in the order they were decided. Rows that are decided and not yet durable are seen by the next decisions alone: when
 //! writing them fails, nothing more is accepted.
+//!
+//! What lies in the inbox ([`crate::inbox`]) is decided before anything else, in every group. While it cannot be looked
+//! into, a pulled kill switch may lie there, and what is submitted is refused.
 
 use crate::batch::{Batch, End, Fresh, Ground};
 use crate::chain::Chain;
@@ -10,6 +13,7 @@ use crate::current::Current;
 use crate::draft::random_salt;
 use crate::error::{FileError, ReadError};
 use crate::index::{Held, Watermark};
+use crate::intake::{Intake, Taken};
 use crate::log::Log;
 use crate::platform::Clock;
 use crate::queue::{Answer, Commit};
@@ -62,6 +66,7 @@ pub(crate) struct Pipeline {
     decider: Mutex<Decider>,
     chain: Mutex<Chain>,
     writer: Mutex<Writer>,
+    intake: Intake,
     notices: Mutex<Vec<String>>,
 }
 
@@ -70,6 +75,8 @@ pub(crate) struct Decided<'p> {
     chain: MutexGuard<'p, Chain>,
     batch: Batch,
     rotation: Rotation,
+    /// The posts whose submissions are the first of the batch.
+    taken: Taken,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,17 +87,28 @@ impl Pipeline {
     pub fn new(log: Arc<Log>, clock: Arc<dyn Clock>, stages: Stages, notices: Vec<String>) -> Self {
         let Stages { governance, limits, current, seal_key, random, chain, writer } = stages;
         let (head, underway) = (log.head(), VecDeque::new());
-        let end = End { size: head.size, landed_at: head.landed_at };
+        let end = End { size: head.size, landed_at: head.landed_at, decided_at: head.landed_at };
         let seal_keys = vec![seal_key];
         let decider =
             Decider { governance, limits, current, seal_keys, random, end, deciding: false, underway };
         let decider = Mutex::new(decider);
         let (chain, writer) = (Mutex::new(chain), Mutex::new(writer));
-        Pipeline { log, clock, decider, chain, writer, notices: Mutex::new(notices) }
+        let intake = Intake::of(&log);
+        Pipeline { log, clock, decider, chain, writer, intake, notices: Mutex::new(notices) }
     }
 
     pub fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// How many posts are in the inbox as the ledger is opened.
+    pub fn begin(&self) -> Result<usize, FileError> {
+        self.intake.begin()
+    }
+
+    /// How many posts are in the inbox, not counting those that are on their way.
+    pub fn waiting(&self) -> usize {
+        self.intake.waiting()
     }
 
     pub fn governance(&self) -> Governance {
@@ -112,6 +130,7 @@ impl Pipeline {
     pub fn notices(&self) -> Vec<String> {
         let mut notices = lock(&self.notices).clone();
         notices.extend(self.log.notices());
+        notices.extend(self.intake.notices());
         notices.extend(lock(&self.writer).notice());
         notices
     }
@@ -133,7 +152,7 @@ impl Pipeline {
     }
 
     /// Writes out the state, the tiles and the checkpoint. The first two are rebuilt when this fails.
-    pub fn finish(self) -> Result<(), FileError> {
+    pub fn finish(&self) -> Result<(), FileError> {
         let mut decider = lock(&self.decider);
         self.wait();
         let _ = decider.current.flush(self.watermark());
@@ -170,6 +189,50 @@ impl Pipeline {
         }
     }
 
+    /// Decides what lies in the inbox, and then the submissions of callers. These wait for the next group when it is not
+    /// all decided.
+    fn decide_all(
+        &self,
+        decider: &mut Decider,
+        batch: &mut Batch,
+        submissions: &mut VecDeque<Submission>,
+    ) -> Result<Taken, String> {
+        let mut taken = match self.intake.take() {
+            Ok(taken) => taken,
+            Err(error) => {
+                submissions.drain(..).for_each(|_| batch.refuse(error.unseen()));
+                return Ok(Taken::default());
+            }
+        };
+        self.offer(decider, batch, &mut taken.submissions)?;
+        if taken.is_all_decided() {
+            self.offer(decider, batch, submissions)?;
+        }
+        self.intake.hold(&mut taken);
+        Ok(taken)
+    }
+
+    /// Decides submissions from the first on, until one has no place in the batch.
+    fn offer(
+        &self,
+        decider: &mut Decider,
+        batch: &mut Batch,
+        submissions: &mut VecDeque<Submission>,
+    ) -> Result<(), String> {
+        while let Some(submission) = submissions.pop_front() {
+            let Decider { governance, limits, current, seal_keys, random, underway, .. } = &mut *decider;
+            let ground =
+                &mut Ground { log: &self.log, underway, governance, limits, current, seal_keys, random };
+            let Some(later) = batch.offer(ground, submission, self.clock.now()) else { continue };
+            submissions.push_front(later);
+            match batch.index_failed.take() {
+                Some(reason) => self.replace_index(decider, &reason).map_err(|error| error.to_string())?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
     /// Puts an index in memory, made from the durable rows, in place of one that has failed. What is decided and not yet
     /// handed over stays on top, so it does not matter how much of it is durable by now.
     fn replace_index(&self, decider: &mut Decider, reason: &str) -> Result<(), ReadError> {
@@ -199,19 +262,7 @@ impl Commit for Pipeline {
         decider.settle(self.log.head().size);
         decider.deciding = true;
         let mut batch = Batch::behind(decider.end);
-        while let Some(submission) = submissions.pop_front() {
-            let Decider { governance, limits, current, seal_keys, random, underway, .. } = &mut *decider;
-            let ground =
-                &mut Ground { log: &self.log, underway, governance, limits, current, seal_keys, random };
-            let Some(later) = batch.offer(ground, submission, self.clock.now()) else { continue };
-            submissions.push_front(later);
-            match batch.index_failed.take() {
-                Some(reason) => {
-                    self.replace_index(&mut decider, &reason).map_err(|error| error.to_string())?;
-                }
-                None => break,
-            }
-        }
+        let taken = self.decide_all(&mut decider, &mut batch, submissions)?;
         let Decider { governance, random, end, deciding, underway, .. } = &mut *decider;
         batch.sealing = governance.keys.sealing().map(|key| key.key.id());
         *end = batch.end;
@@ -221,19 +272,23 @@ impl Commit for Pipeline {
             Rotation { segment_bytes: governance.in_force.policy.segment_bytes, salt: random_salt(random) };
         let chain = lock(&self.chain);
         drop(decider);
-        Ok(Decided { chain, batch, rotation })
+        Ok(Decided { chain, batch, rotation, taken })
     }
 
     fn write(&self, decided: Decided<'_>) -> Result<Vec<Answer>, String> {
-        let Decided { mut chain, batch, rotation } = decided;
+        let Decided { mut chain, batch, rotation, taken } = decided;
         let before = chain.size();
         let (group, answers) = chain.extend(batch).map_err(|error| error.to_string())?;
         let mut writer = lock(&self.writer);
         drop(chain);
         writer.check_place(before).map_err(|error| error.to_string())?;
+        let (of_posts, answers) = taken.split(answers);
+        let due = self.intake.refuse(&self.log, taken, of_posts);
         if let Some(group) = group {
             writer.write(group, &rotation).map_err(|error| error.to_string())?;
         }
+        drop(writer);
+        self.intake.settle(&self.log, due);
         Ok(answers)
     }
 }

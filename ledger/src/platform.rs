@@ -5,7 +5,7 @@ use crate::storage::{Disk, Storage};
 use counterfoil_format::intent::Micros;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + Debug {
@@ -38,11 +38,22 @@ pub struct Platform {
     pub clock: Arc<dyn Clock>,
     /// Where the state index is.
     pub index: Arc<dyn IndexSource>,
+    /// How often a writer looks into its inbox while nobody submits. With `None` it looks there only as it opens the
+    /// ledger, and before each group.
+    pub inbox_every: Option<Duration>,
 }
 
+/// Often enough that nobody who waits for a post notices, and seldom enough that nobody else does.
+const INBOX_EVERY: Duration = Duration::from_millis(50);
+
 impl Default for Platform {
-    /// The operating system's disk and clock, and sled.
+    /// The operating system's disk and clock, and sled; the inbox is looked into twenty times a second.
     fn default() -> Self {
-        Platform { storage: Arc::new(Disk), clock: Arc::new(SystemClock), index: Arc::new(Sled) }
+        Platform {
+            storage: Arc::new(Disk),
+            clock: Arc::new(SystemClock),
+            index: Arc::new(Sled),
+            inbox_every: Some(INBOX_EVERY),
+        }
     }
 }

@@ -22,7 +22,8 @@ pub(crate) trait Commit {
     where
         Self: 'c;
 
-    /// Takes as many of the submissions as have a place in one group, from the first on, at least one, and decides them.
+    /// Decides what the ledger has to land by itself, and then as many of the submissions as have a place in the same
+    /// group, from the first on, which it takes: at least one, unless what comes before them has taken the place.
     fn decide(&self, submissions: &mut VecDeque<Submission>) -> Result<Self::Decided<'_>, String>;
 
     /// Writes and syncs what was decided, and lets readers see it. Yields the answer to each submission that was taken.
@@ -148,6 +149,18 @@ impl Queue {
                 self.lock()
             };
         }
+    }
+
+    /// Lands what the ledger has to land by itself, with nobody's submission. Nothing is done while somebody leads, or
+    /// when nothing is accepted any more.
+    pub fn tend<C: Commit>(&self, commit: &C) {
+        let mut state = self.lock();
+        if state.led || state.poisoned.is_some() {
+            return;
+        }
+        state.led = true;
+        drop(state);
+        self.lead(Vec::new(), commit);
     }
 
     /// Whether an earlier write failed, and why.

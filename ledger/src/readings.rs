@@ -2,6 +2,7 @@
 
 use crate::error::ReadError;
 use crate::log::Log;
+use crate::lookup::metric_hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::intent::{Kind, Micros};
 use counterfoil_format::landing::Outcome;
@@ -67,7 +68,8 @@ impl Log {
             None => 0,
         };
         let mut readings = Vec::new();
-        for seq in self.special().into_iter().filter(|seq| (first..upto).contains(seq)) {
+        let candidates = self.candidates(metric_hash(metric))?;
+        for seq in candidates.into_iter().filter(|seq| (first..upto).contains(seq)) {
             let stored = self.row(seq)?;
             let reading = Reading::of(&stored.parse()?).map_err(|error| self.damaged(seq, error))?;
             readings.extend(reading.filter(|reading| reading.measured.metric == metric));

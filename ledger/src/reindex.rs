@@ -39,7 +39,7 @@ pub struct Rewritten {
 
 /// Rebuilds a ledger's side files, state index and tiles from its segments, reading every row of it and checking
 /// checksums, chain and roots on the way. Takes the writer's lock, and like a writer cuts a torn tail off. The old state
-/// index is kept in `quarantine/`.
+/// index is kept in `quarantine/`. What lies in the inbox stays there for the next writer.
 ///
 /// A ledger whose segments are damaged is not reindexed, and what it has is left alone.
 pub fn reindex(dir: &Path) -> Result<Reindexed, OpenError> {

@@ -1,7 +1,7 @@
 //! One segment as readers see it: its file and its look-ups.
 
 use crate::error::{Damage, FileError, ReadError};
-use crate::lookup::{GroupAt, Lookups, key_hash};
+use crate::lookup::{GroupAt, Lookups};
 use crate::scan::read_lookups;
 use crate::side::SideFile;
 use crate::storage::StoredFile;
@@ -116,8 +116,7 @@ impl Segment {
     }
 
     /// Candidates for the rows whose ops name a key, ascending; they must be read to be sure.
-    pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
-        let hash = key_hash(key);
+    pub fn find_key(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
         let in_memory = |lookups: &Lookups| {
             lookups.rows_of(hash).into_iter().map(|row| self.header.first_seq + u64::from(row)).collect()
         };

@@ -99,8 +99,13 @@ pub trait Storage: Send + Sync + Debug {
 
     /// Reads a small file whole: a checkpoint, a mark. One that is larger than they can be is an error.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read_within(path, SMALL)
+    }
+
+    /// Reads a file whole. One of more bytes than `limit` is an error, and no memory is spent on it.
+    fn read_within(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
         let file = self.open(path, Access::Read)?;
-        let size = usize::try_from(file.size()?).ok().filter(|size| *size <= SMALL);
+        let size = usize::try_from(file.size()?).ok().filter(|size| *size <= limit);
         let mut bytes = vec![0; size.ok_or(io::ErrorKind::FileTooLarge)?];
         file.read_exact_at(0, &mut bytes)?;
         Ok(bytes)

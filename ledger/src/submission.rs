@@ -138,7 +138,7 @@ impl<'s> Intent<'s> {
         let entity =
             content(PartTag::Subject).map(Subject::decode).transpose()?.map(|subject| subject.entity);
         Ok(Intent {
-            keys: key_hashes(&ops),
+            keys: key_hashes(&ops, body.as_ref()),
             proposal: Proposal { head, entity, actors, evidence, ops, effects, body },
             hash: place.hash,
             head: head_bytes,

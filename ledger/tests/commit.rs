@@ -17,6 +17,10 @@
     reason = "a test, and files that are made for another crate"
 )]
 
+#[path = "commit/intake.rs"]
+mod intake;
+#[path = "commit/posts.rs"]
+mod posts;
 #[path = "commit/stages.rs"]
 mod stages;
 
@@ -40,7 +44,8 @@ use queue::{Answer, Commit, Queue};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use stages::{
-    ROWS, batch, chain, current, draft, error, index, log, platform, rebuild, submission, sync, tiles, writer,
+    ROWS, batch, chain, current, draft, error, index, log, platform, rebuild, secret, submission, sync,
+    tiles, writer,
 };
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -86,11 +91,13 @@ impl Model {
     fn new(setting: Setting, governance: Governance) -> Self {
         let Setting { trouble, places, due, .. } = setting;
         let (disk, underway) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let log = Arc::new(Log { trouble, places, disk, underway, progress: Condvar::new() });
+        let (progress, inbox) = (Condvar::new(), Mutex::default());
+        let log = Arc::new(Log { trouble, places, disk, underway, progress, inbox });
         let stages = Stages {
             governance,
             limits: Limits::default(),
             current: Current { rows: 0, due },
+            seal_key: SecretKey::from_seed(&[2; 32]).unwrap().public().id(),
             random: StdRng::seed_from_u64(1),
             chain: Chain::default(),
             writer: Writer(log.clone()),

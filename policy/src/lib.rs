@@ -60,5 +60,6 @@ pub use doubt::{Doubt, PolicyWarning};
 pub use file::{FILE_BYTES, PolicyFile};
 pub use presets::{PRESETS, Preset, preset};
 pub use problem::{ERRORS, Hint, NameFault, NumberFault, PolicyError, PolicyErrors, Problem, QuantityFault};
+pub use quantity::time as parse_time;
 pub use source::Place;
 pub use turn::Turn;

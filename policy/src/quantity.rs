@@ -22,7 +22,7 @@ const SIZES: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 <<
 const LEAST_SEGMENT: u64 = 4096;
 
 /// Reads a time above 0.
-pub(crate) fn time(text: &str) -> Result<Micros, QuantityFault> {
+pub fn time(text: &str) -> Result<Micros, QuantityFault> {
     let (number, unit) = split(text, TIMES).ok_or(QuantityFault::Unit("days, h, min, s, ms, us"))?;
     let micros = number.and_then(|number| number.checked_mul(unit)).and_then(|micros| micros.try_into().ok());
     match micros.ok_or(QuantityFault::TooLong)? {

@@ -98,7 +98,11 @@ impl Rehearsing<'_> {
         let Some(governance) = &self.governance else { return };
         let place = Landing { seq: row.landing.seq, landed_at: row.landing.landed_at };
         let approved = match &proposal.body {
-            Some(Body::Review(review)) => self.put_aside.get(&review.row),
+            Some(Body::Review(review)) => match self.put_aside.get(&review.row) {
+                // What the policy would have let pass needs no approval.
+                None => return,
+                found => found,
+            },
             _ => None,
         };
         let world = Surroundings { state: &self.state, readings: &self.readings };

@@ -15,7 +15,7 @@ pub enum CitedFault {
     #[error("row {0} has another hash than the one named")]
     AnotherRow(u64),
     /// The cited row was not put aside.
-    #[error("row {0} is no decision that was put aside for review")]
+    #[error("row {0} is no live decision that was put aside for review")]
     NotPutAside(u64),
     /// An approval has not the parts of the row that it approves.
     #[error("its {part} is not that of row {row}, which it approves")]
@@ -59,7 +59,7 @@ pub struct PutAside {
 }
 
 /// The parts that an approval shares with the row that it approves.
-const SHARED: [PartTag; 5] =
+pub const APPROVED: [PartTag; 5] =
     [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Ops, PartTag::Effects];
 
 /// Checks a review row against the row that it is about. `commitments` are those of the review row's own parts, in tag
@@ -75,7 +75,8 @@ pub fn check_review(
     if target.landing.seq != row || target.row_hash != review.row_hash {
         return Err(CitedFault::AnotherRow(row));
     }
-    if target.head.kind != Kind::Decision || target.landing.outcome != Outcome::Review {
+    let live = target.head.mode == Mode::Live;
+    if target.head.kind != Kind::Decision || target.landing.outcome != Outcome::Review || !live {
         return Err(CitedFault::NotPutAside(row));
     }
     let put_aside = PutAside { reasons: target.landing.reasons.clone(), author: target.head.author };
@@ -97,7 +98,7 @@ pub fn check_review(
     let mut scratch = Vec::new();
     let present = PartTag::AUTHORED.into_iter().filter(|tag| head.parts & tag.bit() != 0);
     let own: Vec<_> = present.zip(commitments).collect();
-    for tag in SHARED {
+    for tag in APPROVED {
         let ours = own.iter().find(|(found, _)| *found == tag).map(|(_, commitment)| **commitment);
         if target.commitment(tag, &mut scratch)? != ours {
             return Err(CitedFault::OtherPart { row, part: tag.name() });

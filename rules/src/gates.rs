@@ -13,6 +13,7 @@ use counterfoil_format::landing::{Reason, Reversibility};
 use counterfoil_format::policy::Reach;
 use counterfoil_format::value::Decimal;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// What a decision says of itself where nobody has to look.
 #[derive(Debug, Clone, Copy)]
@@ -71,11 +72,12 @@ impl Measured {
 }
 
 impl Judged {
-    /// What a row's actors say, whose author has this key.
-    pub fn of(actors: &Actors<'_>, author: KeyId) -> Option<Self> {
+    /// What a row's actors say, whose author has this key and this name.
+    pub fn of(actors: &Actors<'_>, author: KeyId, name: Option<&str>) -> Option<Self> {
         actors.judge.map(|judge| Judged {
             score: judge.score,
             separate: judge.by != actors.planner
+                && Some(judge.by) != name
                 && judge.attestation.is_none_or(|signed| signed.key != author),
             attested: judge.attestation.is_some(),
         })
@@ -101,7 +103,7 @@ impl InForce {
         }
         if let Some(rule) = rule {
             reasons.extend((!reaches(asked.tier, rule.tier)).then_some(Reason::TierTooLow));
-            judge(rule, self.policy.separation, sight, &mut reasons)?;
+            judge(rule, self.policy.separation, sight, approved, &mut reasons)?;
         }
         if let Some(lifecycle) = &self.policy.lifecycle {
             reasons.extend((!moves_go(lifecycle, sight)?).then_some(Reason::MoveNotAllowed));
@@ -115,6 +117,12 @@ impl InForce {
         }
         reasons.retain(|reason| !(is_clearable(*reason) && approved.contains(reason)));
         Ok(reasons)
+    }
+
+    /// The reason for which a rollback goes to a human that brings a decision back into force: the switch stops it as it
+    /// would stop the decision.
+    pub fn redo(&self, mode: Mode, brings_back: bool) -> Option<Reason> {
+        (brings_back && mode == Mode::Live && self.switch.engaged).then_some(Reason::KillSwitch)
     }
 
     fn metrics<S: Sight>(&self, rule: &Rule, sight: &S, reasons: &mut Vec<Reason>) -> Result<(), S::Error> {
@@ -140,6 +148,7 @@ fn judge<S: Sight>(
     rule: &Rule,
     separation: bool,
     sight: &S,
+    approved: &[Reason],
     reasons: &mut Vec<Reason>,
 ) -> Result<(), S::Error> {
     let needed = rule.judge_floor.is_some() || rule.attested;
@@ -151,24 +160,25 @@ fn judge<S: Sight>(
     let Some(judged) = judged else { return Ok(()) };
     let below = rule.judge_floor.is_some_and(|floor| judged.score < floor);
     reasons.extend(below.then_some(Reason::JudgeBelowFloor));
-    reasons.extend((separation && !judged.separate).then_some(Reason::JudgeNotSeparate));
+    // Whose row is approved is known by its key alone; that its judge was its author was told when it was put aside.
+    let separate = judged.separate && !approved.contains(&Reason::JudgeNotSeparate);
+    reasons.extend((separation && !separate).then_some(Reason::JudgeNotSeparate));
     reasons.extend((rule.attested && !judged.attested).then_some(Reason::AttestationMissing));
     Ok(())
 }
 
 /// Whether all moves are allowed, each from the stage that the ones before it left.
 fn moves_go<S: Sight>(lifecycle: &Lifecycle, sight: &S) -> Result<bool, S::Error> {
-    let mut moved: Vec<(&str, &str)> = Vec::new();
+    let mut moved: HashMap<&str, &str> = HashMap::new();
     for (entity, to) in sight.moves()? {
-        let earlier = moved.iter().rev().find(|(other, _)| *other == entity);
-        let allowed = match earlier {
-            Some((_, from)) => lifecycle.allows(from, to),
+        let allowed = match moved.get(entity) {
+            Some(from) => lifecycle.allows(from, to),
             None => lifecycle.allows(&sight.stage(entity)?, to),
         };
         if !allowed {
             return Ok(false);
         }
-        moved.push((entity, to));
+        moved.insert(entity, to);
     }
     Ok(true)
 }

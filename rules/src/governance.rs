@@ -79,6 +79,18 @@ pub enum GovernanceError {
     /// The drill that a row ends is not under way.
     #[error("no drill that row {0} began is under way")]
     NoDrill(u64),
+    /// The switch is engaged already.
+    #[error("a drill cannot begin while the kill switch is engaged, as it is by row {0}")]
+    Engaged(u64),
+    /// A hand-over would move the switch.
+    #[error(
+        "a hand-over leaves the kill switch as it is, which is {}",
+        if *engaged { "engaged" } else { "released" }
+    )]
+    HandOver {
+        /// Whether it is engaged.
+        engaged: bool,
+    },
     /// What is cited does not come before.
     #[error("row {0}, which it cites, does not come before it")]
     CitedLater(u64),
@@ -168,13 +180,36 @@ impl Governance {
         if !holder.is_some_and(|key| key.until.is_none() && key.roles & fit != 0) {
             return Err(GovernanceError::Holder(switch.holder));
         }
+        let now = &self.in_force.switch;
+        match switch.act {
+            // What is engaged in earnest is released in earnest, not by a drill that ends or by giving it away.
+            SwitchAct::Drill if switch.engaged && now.engaged => {
+                return Err(GovernanceError::Engaged(self.in_force.switch_row));
+            }
+            SwitchAct::HandOver if switch.engaged != now.engaged => {
+                return Err(GovernanceError::HandOver { engaged: now.engaged });
+            }
+            _ => {}
+        }
         match switch.drill {
             Some(drill) if drill.probe >= row => Err(GovernanceError::CitedLater(drill.probe)),
-            Some(drill) if !self.in_force.switch.drilling || self.in_force.switch_row != drill.began => {
+            Some(drill) if !now.drilling || self.in_force.switch_row != drill.began => {
                 Err(GovernanceError::NoDrill(drill.began))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether taking a row back would bring a decision into force again: whether the row is a rollback that is itself no
+    /// redo, counted down its chain.
+    pub fn brings_back(&self, row: u64) -> bool {
+        let mut below = self.target_of(row);
+        let mut brings = false;
+        while let Some(target) = below {
+            brings = !brings;
+            below = self.target_of(target);
+        }
+        brings
     }
 
     /// Whether a row can be taken back. It must be in force; and when it is a rollback of a rollback, taking it back
@@ -225,8 +260,9 @@ impl Governance {
                 let drilling = switch.act == SwitchAct::Drill && switch.engaged;
                 in_force.switch = Switch { engaged: switch.engaged, holder: switch.holder, drilling };
                 in_force.switch_row = row;
-                if switch.drill.is_some() {
+                if let Some(drill) = switch.drill {
                     in_force.drilled_at = landed_at;
+                    self.reviewed.insert(drill.probe, row);
                 }
             }
             Body::Calibration(calibration) => {

@@ -230,12 +230,18 @@ impl Keyring {
 
     /// Whether a change would go through under this policy.
     pub fn check_under(&self, change: &KeyChange<'_>, policy: &Policy) -> Result<(), KeyError> {
+        self.check(change)?;
         let both = Role::Planner.bit() | Role::Judge.bit();
-        match change {
-            KeyChange::Grant { key, roles, .. } if policy.separation && roles & both == both => {
+        let enrolled = match change {
+            KeyChange::Grant { key, roles, .. } => Some((key, *roles)),
+            KeyChange::Rotate { old, key } => self.keys.get(old).map(|old| (key, old.roles)),
+            KeyChange::Revoke { .. } => None,
+        };
+        match enrolled {
+            Some((key, roles)) if policy.separation && roles & both == both => {
                 Err(KeyError::NotSeparate(key_id(key)))
             }
-            change => self.check(change),
+            _ => Ok(()),
         }
     }
 

@@ -162,12 +162,16 @@ pub fn land<'a, W: World>(
     let mut reasons = Vec::new();
     if is_gated(proposal) {
         let author = put_aside.map_or(head.author, |put_aside| put_aside.author);
-        let judge = proposal.actors.as_ref().and_then(|actors| Judged::of(actors, author));
+        let name = governance.keys.get(&head.author).map(|key| key.name.as_str());
+        let judge = proposal.actors.as_ref().and_then(|actors| Judged::of(actors, author, name));
         let approved = put_aside.map_or(&[][..], |put_aside| &put_aside.reasons);
         let (action, tier, mode, landed_at) = (head.action, head.tier, head.mode, place.landed_at);
         let seen = Seen { world, proposal, judge, landed_at };
         reasons =
             governance.in_force.gates(limits, &Asked { action, tier, mode, landed_at }, &seen, approved)?;
+    }
+    if let Some(Body::Rollback(rollback)) = &proposal.body {
+        reasons.extend(governance.in_force.redo(head.mode, governance.brings_back(rollback.target)));
     }
     let applied = match apply(world, &proposal.ops, true)? {
         Ok(applied) => Some(applied),

@@ -33,6 +33,15 @@ struct Track {
     rule: LimitRule,
     /// Rows, by what is counted together: by entity, or all under the empty text. An entity's name is never empty.
     rows: HashMap<String, Lately>,
+    /// Rows that could not be counted.
+    unseen: Unseen,
+}
+
+/// When the newest rows landed of which it cannot be seen how much they are, or under what they are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Unseen {
+    anywhere: Option<Micros>,
+    under: HashMap<String, Micros>,
 }
 
 /// Rows that are counted together, the oldest first, and their sum.
@@ -55,8 +64,11 @@ impl Limits {
         let mut before = std::mem::take(&mut self.tracks);
         for rule in rules {
             let kept = before.iter().position(|track| track.rule.span == rule.span);
-            let rows = kept.map(|place| before.swap_remove(place).rows).unwrap_or_default();
-            self.tracks.push(Track { rule: rule.clone(), rows });
+            let (rows, unseen) = match kept.map(|place| before.swap_remove(place)) {
+                Some(Track { rows, unseen, .. }) => (rows, unseen),
+                None => (HashMap::new(), Unseen::default()),
+            };
+            self.tracks.push(Track { rule: rule.clone(), rows, unseen });
         }
     }
 
@@ -89,7 +101,30 @@ impl Limits {
         Ok(())
     }
 
-    /// Counts a decision that was applied. An error leaves what was counted before it.
+    /// Whether all is counted that limits on this decision look at.
+    pub fn is_known<A: Amounts>(
+        &self,
+        action: &str,
+        landed_at: Micros,
+        decision: &A,
+    ) -> Result<bool, A::Error> {
+        for track in self.tracks.iter().filter(|track| track.rule.span.covers(action)) {
+            let Track { unseen, rule, .. } = track;
+            let in_window = |then: Micros| landed_at.saturating_sub(then) < rule.span.window;
+            if unseen.anywhere.is_some_and(in_window) {
+                return Ok(false);
+            }
+            if !unseen.under.is_empty()
+                && unseen.under.get(rule.span.under(decision)?).copied().is_some_and(in_window)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts a decision that was applied. Where it cannot be seen what it is about or how much it is, the limits that look
+    /// at that are not known until it has left their windows, and the first error is yielded.
     pub fn count<A: Amounts>(
         &mut self,
         action: &str,
@@ -97,24 +132,34 @@ impl Limits {
         decision: &A,
         counted: &mut Vec<Counted>,
     ) -> Result<(), A::Error> {
+        let mut seen = Ok(());
         for (place, track) in self.tracks.iter_mut().enumerate() {
             let span = &track.rule.span;
             if !span.covers(action) {
                 continue;
             }
-            let amount = span.field.as_deref().map(|field| decision.amount(field)).transpose()?.flatten();
-            let under = span.under(decision)?;
-            if !track.rows.contains_key(under) {
-                track.rows.insert(under.to_owned(), Lately::default());
+            let under = span.under(decision);
+            let amount = span.field.as_deref().map(|field| decision.amount(field)).transpose();
+            match (under, amount) {
+                (Ok(under), Ok(amount)) => {
+                    if !track.rows.contains_key(under) {
+                        track.rows.insert(under.to_owned(), Lately::default());
+                    }
+                    let amount = amount.flatten().unwrap_or_default();
+                    track.rows.get_mut(under).into_iter().for_each(|rows| rows.push(landed_at, amount));
+                    counted.push(Counted { track: place, under: under.to_owned() });
+                }
+                (Ok(under), Err(error)) => {
+                    track.unseen.under.insert(under.to_owned(), landed_at);
+                    seen = seen.and(Err(error));
+                }
+                (Err(error), _) => {
+                    track.unseen.anywhere = Some(landed_at);
+                    seen = seen.and(Err(error));
+                }
             }
-            track
-                .rows
-                .get_mut(under)
-                .into_iter()
-                .for_each(|rows| rows.push(landed_at, amount.unwrap_or_default()));
-            counted.push(Counted { track: place, under: under.to_owned() });
         }
-        Ok(())
+        seen
     }
 
     /// Takes back the rows that were counted last.

@@ -40,7 +40,7 @@ def compare_pins(ledger: Ledger, pins: Pins) -> None:
     if pins.vkey is not None:
         name, public = pins.vkey
         report.judge("V11", name == genesis.origin, "a ledger of another name is pinned")
-        if ledger.blind is None or public in ledger.keys.ledger_keys():
+        if ledger.keys.blind is None or public in ledger.keys.ledger_keys():
             known = public in ledger.keys.ledger_keys()
             report.judge("V11", known, "the pinned key was never a ledger key here")
         else:
@@ -87,7 +87,7 @@ def _lies_on(ledger: Ledger, checkpoint: note.Checkpoint) -> bool:
         raise _Elsewhere(f"it has another root at {checkpoint.size} rows")
     keys = ledger.keys.ledger_keys()
     signed = any(checkpoint.note.signed_by(checkpoint.origin, key) for key in keys)
-    if not signed and ledger.blind is None:
+    if not signed and ledger.keys.blind is None:
         raise _Elsewhere("no ledger key of this ledger has signed it")
     behind = ledger.closed is not None and checkpoint.size > ledger.closed
     return signed and root is not None and not behind

@@ -13,7 +13,7 @@ from typing import TypeVar
 MAX_NAME = 128
 
 T = TypeVar("T")
-Rank = TypeVar("Rank", int, bytes)
+Rank = TypeVar("Rank", int, bytes, tuple[bytes, bytes], tuple[bytes, int, int, bytes])
 
 
 class Malformed(Exception):

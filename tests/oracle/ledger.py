@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+import bodies
 import curve
 import frames
-import keyring
+import kinds
 import note
-import parts
 import row as rows
 import tree
+from authors import Authors
 from digest import ZERO, crc32c
 from encoding import Malformed, Newer
+from entry import Entry
+from governance import Standing
+from keyring import Keyring
+from meaning import Meaning
+from policy import Policy
 from report import CHECKS, Place, Report
 
 
 class Unreadable(Exception):
     """A ledger that cannot be checked at all."""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the submission of a row has to know of it."""
-
-    number: int
-    row: rows.Row
-    place: Place
 
 
 def _refuse_newer(file: Path) -> None:
@@ -44,21 +40,21 @@ def _refuse_newer(file: Path) -> None:
 class Ledger:
     """A ledger in the course of being checked."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, meaning: Meaning | None = None) -> None:
         self.report = report
+        self.meaning = meaning
         self.next = 0
         self.previous: bytes | None = ZERO
         self.landed_at: int | None = None
         self.tree: tree.Range | None = tree.Range()
-        self.keys = keyring.Keyring()
+        self.keys = Keyring()
+        self.standing = Standing()
         self.genesis_row: rows.Row | None = None
-        self.genesis: parts.Genesis | None = None
+        self.genesis: bodies.Genesis | None = None
         self.ledger_id: bytes | None = None
         self.header_id: bytes | None = None
         #: The root of the tree of the first so many rows.
         self.roots: dict[int, bytes] = {}
-        #: The first row behind which the keys are not known for certain.
-        self.blind: int | None = None
         #: The first applied key row whose body is closed.
         self.closed: int | None = None
 
@@ -84,7 +80,7 @@ class Ledger:
         place = Place(None, file.name, 0)
         size = file.stat().st_size
         if not self.report.judge("V01", size <= frames.MAX_SEGMENT, "above 4 GiB", place):
-            self._doubt()
+            self._lose()
             return
         if not last or first:
             self.report.judge("V01", size > frames.SEGMENT_HEADER, "no group in it", place)
@@ -159,20 +155,18 @@ class Ledger:
         countable = self.next + header.rows < 2**64
         record = content[4 : 4 + int.from_bytes(content[:4], "little")]
         if rows.first_number(record) == header.first_seq or not countable:
-            self._doubt()
+            self._lose()
             self.tree = None
             self.next = header.first_seq
 
     def _group_body(self, body: frames.Body, name: str, base: int) -> None:
-        judged: list[Judged] = []
-        for offset, record in body.records:
-            place = Place(self.next, name, base + offset)
-            row = rows.read_row(record)
-            self._row(row, place)
-            judged.append(Judged(self.next - 1, row, place))
+        entries = [
+            self._row(rows.read_row(record), Place(self.next, name, base + offset))
+            for offset, record in body.records
+        ]
         at = 0
         for submission in body.submissions:
-            self._submission(submission, judged[at : at + submission.count])
+            self._submission(submission, entries[at : at + submission.count])
             at += submission.count
         self._seal(body, Place(self.next - 1, name, base))
 
@@ -180,19 +174,21 @@ class Ledger:
         """Counts rows that cannot be told apart."""
         for check in CHECKS[2:10]:
             self.report.skip(check, "the rows of a group cannot be told apart", place)
-        self._doubt()
+        self._lose()
         self.next += count
         self.previous = None
         self.tree = None
 
-    def _doubt(self) -> None:
-        """From here on the keys are not known for certain."""
-        if self.blind is None:
-            self.blind = self.next
+    def _lose(self) -> None:
+        """From here on nothing that rows may have changed is known for certain."""
+        self.keys.doubt(self.next)
+        self.standing = self.standing.lost()
+        if self.meaning is not None:
+            self.meaning.lost()
 
     # Rows
 
-    def _row(self, row: rows.Row, place: Place) -> None:
+    def _row(self, row: rows.Row, place: Place) -> Entry:
         report, number = self.report, self.next
         report.rows += 1
         report.ran.update(("V02", "V05"))
@@ -211,18 +207,25 @@ class Ledger:
             self.roots[number + 1] = self.tree.root()
         else:
             self.tree = None
-        if row.head is not None:
-            is_genesis = row.head.kind == parts.GENESIS
+        entry = Entry(number, place, row, self.standing)
+        if row.head is None or row.landing is None:
+            self._lose()
+        else:
+            is_genesis = row.head.kind == kinds.GENESIS
             message = "row 0, and only row 0, is the genesis"
             report.judge("V09", is_genesis == (number == 0), message, place)
         if number == 0 and self.genesis_row is None:
             self.genesis_row = row
             self._genesis(row, place)
         else:
-            judged = row.head is None or row.head.kind != parts.GENESIS
+            judged = row.head is None or row.head.kind != kinds.GENESIS
             report.judge("V09", judged, "a second genesis", place)
-            self._change(row, place)
+            entry.through = self._change(row, place)
+            self._set_policy(row)
+        if self.meaning is not None and row.head is not None and row.landing is not None:
+            self.meaning.see(entry)
         self.next += 1
+        return entry
 
     def _landing(self, landing: rows.Landing, place: Place) -> None:
         self.report.judge("V03", landing.seq == self.next, f"it says row {landing.seq}", place)
@@ -237,110 +240,90 @@ class Ledger:
         if self.header_id is not None and row.intent is not None:
             message = "the segment names another ledger's id than that of row 0"
             self.report.judge("V01", self.header_id == row.intent, message, place)
-        if row.head is not None and row.landing is not None and row.head.kind == parts.GENESIS:
-            alone = row.landing.outcome == rows.APPLIED and row.landing.count == 1
-            message = "genesis is not live, applied and alone"
+        if row.head is not None and row.landing is not None and row.head.kind == kinds.GENESIS:
+            landing = row.landing
+            alone = landing.count == 1 and landing.outcome == rows.APPLIED and not landing.reasons
+            message = "genesis is not live, applied without reasons, and alone"
             self.report.judge("V09", alone and row.head.live, message, place)
-        if not isinstance(row.body, parts.Genesis):
-            self._doubt()
+        if not isinstance(row.body, bodies.Genesis):
+            self.keys.doubt(self.next)
             return
+        self.standing = self.standing.followed_by(row.body.policy, self.next)
         refusal = self.keys.found(row.body)
         self.report.judge("V09", refusal is None, f"genesis: {refusal}", place)
         if refusal is None:
             self.genesis = row.body
         else:
             # No keys are known then.
-            self.keys = keyring.Keyring()
-            self._doubt()
+            self.keys = Keyring()
+            self.keys.doubt(self.next)
 
-    def _change(self, row: rows.Row, place: Place) -> None:
-        """Carries out what a row changes about the keys, and looks at who gets the kill switch."""
+    def _change(self, row: rows.Row, place: Place) -> bool | None:
+        """Carries out what a row changes about the keys, and looks at who gets the kill switch.
+
+        Gives whether that goes through, as far as the keys tell; None where they do not.
+        """
         if row.head is None or row.landing is None:
-            self._doubt()
-            return
-        if row.head.kind not in (parts.KEY, parts.KILL_SWITCH):
-            return
+            return None
+        if row.head.kind not in (kinds.KEY, kinds.KILL_SWITCH):
+            return True
         applied = row.landing.outcome == rows.APPLIED
-        if not isinstance(row.body, parts.KeyChange | parts.KillSwitch):
-            self.report.skip("V09", "a change is closed or cannot be read", place)
-            if row.head.kind == parts.KEY and applied:
-                self._doubt()
+        if not isinstance(row.body, bodies.KeyChange | bodies.KillSwitch):
+            self.report.skip("V09", "a change is closed", place)
+            if row.head.kind == kinds.KEY and applied:
+                self.keys.doubt(self.next)
                 if self.closed is None:
                     self.closed = self.next
-            return
+            return None
         if self.genesis is None:
-            return
-        refusal = self.keys.refusal(row.body, self.next)
+            return None
+        policy = self.standing.policy
+        separation = None if policy is None else policy.separation
+        refusal = self.keys.refusal(row.body, self.next, separation)
         if refusal is None:
-            if applied and isinstance(row.body, parts.KeyChange):
+            if applied and isinstance(row.body, bodies.KeyChange):
                 self.keys.apply(row.body, self.next)
-        elif refusal.certain or self.blind is None:
-            self.report.judge("V09", False, f"change: {refusal.why}", place)
-        else:
+            return None if self.keys.may_have_ended(self.next) else True
+        if refusal.on_policy or (refusal.on_keys and self.keys.blind is not None):
             self.report.skip("V09", f"change: {refusal.why}, as far as is known", place)
+            if applied and isinstance(row.body, bodies.KeyChange):
+                self.keys.doubt(self.next)
+            return None
+        self.report.judge("V09", False, f"change: {refusal.why}", place)
+        return False
+
+    def _set_policy(self, row: rows.Row) -> None:
+        """Puts the policy of a policy row in force."""
+        if row.head is None or row.landing is None or row.head.kind != kinds.POLICY:
+            return
+        if row.landing.outcome == rows.APPLIED:
+            policy = row.body if isinstance(row.body, Policy) else None
+            self.standing = self.standing.followed_by(policy, self.next)
 
     # Signatures
 
-    def _submission(self, submission: frames.Submission, judged: list[Judged]) -> None:
-        report, place = self.report, judged[0].place
-        for index, item in enumerate(judged):
-            landing = item.row.landing
+    def _submission(self, submission: frames.Submission, entries: list[Entry]) -> None:
+        report, place = self.report, entries[0].place
+        for index, entry in enumerate(entries):
+            landing = entry.row.landing
             if landing is not None:
                 fits = (landing.index, landing.count) == (index, submission.count)
                 message = f"it says {landing.index} of {landing.count} in its submission"
-                report.judge("V03", fits, message, item.place)
-        intents = [item.row.intent for item in judged]
+                report.judge("V03", fits, message, entry.place)
+        intents = [entry.row.intent for entry in entries]
         if all(intent is not None for intent in intents):
             root = tree.root_of(intent for intent in intents if intent is not None)
             report.judge("V06", root == submission.root, "submission root", place)
         else:
             report.skip("V06", "an intent hash cannot be computed", place)
-        authors = {item.row.head.author for item in judged if item.row.head is not None}
+        authors = {entry.row.head.author for entry in entries if entry.row.head is not None}
         if not authors:
             report.skip("V09", "the author cannot be read", place)
-            return
-        if self.genesis is None:
+        elif self.genesis is None:
             report.skip("V09", "no keys are known without row 0", place)
         elif report.judge("V09", len(authors) == 1, "a submission of more than one author", place):
-            self._author(authors.pop(), submission, judged)
-
-    def _author(self, name: bytes, submission: frames.Submission, judged: list[Judged]) -> None:
-        report, place = self.report, judged[0].place
-        key = self.keys.get(name)
-        if key is None:
-            if self.blind is not None and self.blind <= judged[0].number:
-                report.skip("V09", f"author {name.hex()} is not known", place)
-            else:
-                report.judge("V09", False, f"author {name.hex()} was never enrolled", place)
-            return
-        for item in judged:
-            self._right(key, item)
-        if self.ledger_id is None and self.header_id is None:
-            report.skip("V09", "the ledger id is not known", place)
-            return
-        message = b"".join(
-            (
-                b"counterfoil/submission/v1\n",
-                self.ledger_id or self.header_id or b"",
-                submission.count.to_bytes(4, "little"),
-                submission.root,
-            )
-        )
-        holds = curve.verify(key.public, message, submission.signature)
-        report.judge("V09", holds, "the author's signature is not valid", place)
-
-    def _right(self, key: keyring.Key, item: Judged) -> None:
-        """Whether a key may write a row."""
-        alive = key.lives_at(item.number)
-        if alive and self.blind is not None and self.blind < item.number:
-            self.report.skip("V09", "whether the key still lives is not known", item.place)
-        else:
-            self.report.judge("V09", alive, "the author's key is not living", item.place)
-        head = item.row.head
-        if head is not None:
-            may = bool(key.roles & keyring.WRITERS[head.kind])
-            message = f"the author may not write a row of kind {parts.KIND_NAMES[head.kind]}"
-            self.report.judge("V09", may, message, item.place)
+            judge = Authors(report, self.keys, self.ledger_id or self.header_id)
+            judge.submission(authors.pop(), submission, entries)
 
     def _seal(self, body: frames.Body, place: Place) -> None:
         report, size = self.report, self.next
@@ -351,7 +334,7 @@ class Ledger:
             report.judge("V08", root == body.seal_root, "the seal's root", place)
         key = self.keys.ledger_key(size)
         public = key.public if key is not None else None
-        certain = self.blind is None
+        certain = self.keys.blind is None
         if self.genesis is None or (public is None and not certain):
             report.skip("V10", "origin or ledger key is not known", place)
             return

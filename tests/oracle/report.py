@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 CHECKS = tuple(f"V{number:02}" for number in range(1, 13))
+MEANING = ("V14", "V18", "V23")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Report:
     findings: list[dict[str, object]] = field(default_factory=list)
     gaps: list[dict[str, object]] = field(default_factory=list)
     ran: set[str] = field(default_factory=set)
+    #: The checks that are to be made.
+    checks: tuple[str, ...] = CHECKS
     rows: int = 0
     size: int = 0
     ledger_id: bytes | None = None
@@ -54,9 +57,11 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """`broken`, `unchecked` or `intact`."""
-        if self.findings:
+        """`broken`, `findings`, `unchecked` or `intact`."""
+        if any(finding["check"] in CHECKS for finding in self.findings):
             return "broken"
+        if self.findings:
+            return "findings"
         return "unchecked" if self.rows == 0 else "intact"
 
     def as_json(self) -> dict[str, object]:
@@ -68,7 +73,7 @@ class Report:
             "head": _hex(self.head),
             "size": self.size,
             "root": _hex(self.root),
-            "checks": {check: self.status(check) for check in CHECKS},
+            "checks": {check: self.status(check) for check in self.checks},
             "findings": self.findings,
             "not_checked": self.gaps,
         }

@@ -110,10 +110,11 @@ fn every_kind() -> Ledger {
     let snapshot = Snapshot { at: 9, state: forge.state.digest(), leaves: forge.state.len() as u64 };
     let drill = forge.switch(SwitchAct::Drill, true);
     forge.submit(vec![Draft::body(&Body::Snapshot(snapshot)), drill]);
-    forge.submit(vec![Draft::decision("price.set").add("changes/sku-1", 1)]);
+    let stopped = || Draft::decision("price.set").add("changes/sku-1", 1);
+    forge.submit(vec![stopped(), stopped()]);
     let end = forge.drill_end(11, 12);
     forge.submit(vec![end]);
-    let rejection = forge.review(12, ReviewVerdict::Reject);
+    let rejection = forge.review(13, ReviewVerdict::Reject);
     forge.submit(vec![rejection]);
     let erased = Erased::Part { row: 8, tag: PartTag::Context as u8 };
     let erasure = Erasure { items: vec![erased], authority: "request 7 of the data subject" };

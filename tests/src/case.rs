@@ -21,6 +21,8 @@ pub struct Case {
     pub expected: Expected,
     /// Checks that must be reported as not checked, for what the ledger is and not for what nobody handed in.
     pub not_checked: &'static [&'static str],
+    /// The row that every finding must name.
+    pub row: Option<u64>,
 }
 
 /// What a verifier must say of a case.
@@ -79,7 +81,13 @@ impl Case {
             kept: Vec::new(),
             expected,
             not_checked: &[],
+            row: None,
         }
+    }
+
+    /// With the row that every finding must name.
+    pub fn at(self, row: u64) -> Self {
+        Case { row: Some(row), ..self }
     }
 
     /// With checks that cannot be made.

@@ -4,10 +4,10 @@
 //! hashes, signatures and checksums that hold, so that only the check that looks at the broken rule can object.
 //! Everything follows from the seed; two runs give the same bytes.
 
-use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Rollback, Submission, Who, ops_content};
+use crate::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Rollback, Submission, Who};
 use crate::founding::Founding;
 use crate::output::{Ledger, Sink};
-use crate::piece::{Piece, inverse_content};
+use crate::piece::{Piece, inverse_content, pieces};
 use crate::rng::Rng;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyChange, Role, Scope, SwitchAct};
@@ -230,7 +230,7 @@ impl Forge {
 
     /// Lands one row and yields the hash of its intent.
     fn write_row(&mut self, mut draft: Draft, place: (u32, u32), builder: &mut GroupBuilder) -> Hash {
-        let mut pieces = self.pieces(&mut draft);
+        let mut pieces = pieces(&mut self.rng, &mut draft);
         let seq = self.next_seq;
         let landed_at = self.clock;
         let head = IntentHead {
@@ -281,26 +281,6 @@ impl Forge {
         self.next_seq += 1;
         self.clock += TICK;
         intent
-    }
-
-    /// The authored parts of a draft, in tag order.
-    fn pieces(&mut self, draft: &mut Draft) -> Vec<Piece> {
-        if !draft.ops.is_empty() {
-            for op in &mut draft.ops {
-                if let crate::draft::ChangeDraft::Put(salt, _) = &mut op.change {
-                    salt.get_or_insert_with(|| self.rng.bytes());
-                }
-            }
-            draft.contents[PartTag::Ops as usize] = Some(ops_content(&draft.ops));
-        }
-        let given = PartTag::AUTHORED.into_iter().zip(&mut draft.contents);
-        let salts = draft.salts;
-        given
-            .filter_map(|(tag, content)| {
-                let salt = self.rng.bytes();
-                Some(Piece::new(tag, salts[tag as usize].unwrap_or(salt), content.take()?))
-            })
-            .collect()
     }
 
     /// Puts the judge's signature into the actors, when one is asked for.
@@ -418,6 +398,9 @@ impl Forge {
     /// What an approval approves.
     fn put_aside(&self, proposal: &rules::Proposal<'_>) -> Option<PutAside> {
         let Some(Body::Review(review)) = &proposal.body else { return None };
+        if review.row >= self.next_seq {
+            return None;
+        }
         let record = self.sink.record(review.row);
         let row = Row::parse(&record).ok()?;
         Some(PutAside { reasons: row.landing.reasons, author: row.head.author })

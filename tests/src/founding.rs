@@ -5,6 +5,7 @@ use crate::forge::Forge;
 use counterfoil_format::body::{
     Body, Drill, FORMAT_VERSION, Genesis, KillSwitch, ReviewOf, ReviewVerdict, RollbackOf, SwitchAct,
 };
+use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{Guard, decode_ops, encode_ops};
 use counterfoil_format::part::{PartTag, Slot};
@@ -100,6 +101,13 @@ impl Forge {
         let mut content = Vec::new();
         encode_ops(&ops, &mut content);
         Draft::body(&Body::Rollback(body)).content(PartTag::Ops, content)
+    }
+
+    /// Whether a row is a decision that was put aside. Only for ledgers kept in memory.
+    pub fn is_put_aside(&self, row: u64) -> bool {
+        let record = self.sink.record(row);
+        Row::parse(&record)
+            .is_ok_and(|row| row.head.kind == Kind::Decision && row.landing.outcome == Outcome::Review)
     }
 
     /// Whether a row was applied and has a rollback that can be read. Only for ledgers kept in memory.

@@ -6,7 +6,7 @@ use counterfoil_format::frame::ReadAt;
 use counterfoil_ledger::storage::{Access, Disk, Kind, Lock, Storage, StoredFile};
 use counterfoil_ledger::{Clock, InMemory, Platform};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -32,6 +32,7 @@ struct Shared {
     changed: Condvar,
     written: AtomicU64,
     durable: AtomicU64,
+    looked_at: Mutex<Vec<PathBuf>>,
 }
 
 /// The disk.
@@ -51,12 +52,26 @@ impl Clock for Stopped {
 impl Gate {
     /// Surroundings with this disk, a clock that stands still, and the state index in memory.
     pub fn platform(&self) -> Platform {
-        Platform { storage: Arc::new(self.clone()), clock: Arc::new(Stopped), index: Arc::new(InMemory) }
+        Platform {
+            storage: Arc::new(self.clone()),
+            clock: Arc::new(Stopped),
+            index: Arc::new(InMemory),
+            inbox_every: None,
+        }
     }
 
     /// How many rows are durable, counting those written through this disk.
     pub fn durable(&self) -> u64 {
         self.0.durable.load(Ordering::SeqCst)
+    }
+
+    /// How often a file has been opened or a directory listed.
+    pub fn looks(&self, path: &Path) -> usize {
+        self.0.looked_at.lock().unwrap().iter().filter(|other| *other == path).count()
+    }
+
+    fn note(&self, path: &Path) {
+        self.0.looked_at.lock().unwrap().push(path.to_owned());
     }
 
     /// Lets syncs of data wait until they are released.
@@ -169,6 +184,7 @@ impl StoredFile for GateFile {
 
 impl Storage for Gate {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StoredFile>> {
+        self.note(path);
         Ok(Arc::new(GateFile { file: Disk.open(path, access)?, gate: self.clone() }))
     }
 
@@ -181,6 +197,7 @@ impl Storage for Gate {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.note(dir);
         Disk.list(dir)
     }
 

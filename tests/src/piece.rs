@@ -1,5 +1,7 @@
 //! Pieces: parts on their way into a row, with their commitments.
 
+use crate::draft::{ChangeDraft, Draft, ops_content};
+use crate::rng::Rng;
 use counterfoil_format::Hash;
 use counterfoil_format::ops::{Change, decode_ops, encode_ops, skeleton_of};
 use counterfoil_format::part::{PartTag, Salt, Slot};
@@ -50,4 +52,24 @@ pub(crate) fn inverse_content(applied: &Applied<'_>) -> Vec<u8> {
     let mut content = Vec::new();
     encode_ops(&applied.inverse(), &mut content);
     content
+}
+
+/// The authored parts of a draft, in tag order.
+pub(crate) fn pieces(rng: &mut Rng, draft: &mut Draft) -> Vec<Piece> {
+    if !draft.ops.is_empty() {
+        for op in &mut draft.ops {
+            if let ChangeDraft::Put(salt, _) = &mut op.change {
+                salt.get_or_insert_with(|| rng.bytes());
+            }
+        }
+        draft.contents[PartTag::Ops as usize] = Some(ops_content(&draft.ops));
+    }
+    let given = PartTag::AUTHORED.into_iter().zip(&mut draft.contents);
+    let salts = draft.salts;
+    given
+        .filter_map(|(tag, content)| {
+            let salt = rng.bytes();
+            Some(Piece::new(tag, salts[tag as usize].unwrap_or(salt), content.take()?))
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! Ledgers written by the ledger: a shop that sets prices.
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Role, Scope};
+use counterfoil_format::body::{Body, KeyChange, KillSwitch, Role, Scope, SwitchAct};
 use counterfoil_format::content::{Actors, Context, Evidence, Judge, Subject};
 use counterfoil_format::intent::{IntentId, Micros, Tier};
 use counterfoil_format::policy::PolicyBody;
@@ -216,4 +216,20 @@ pub fn priced(builder: &mut SubmissionBuilder<'_>, ledger_id: Hash, pricings: &[
 pub fn decisions(executor: &dyn Signer, ledger_id: Hash, first: u64, rows: u64) -> Submission {
     let pricings: Vec<_> = (first..first + rows).map(Pricing::numbered).collect();
     priced(&mut SubmissionBuilder::new(executor).unwrap(), ledger_id, &pricings)
+}
+
+/// A signed submission by which a shop's owner pulls or releases the kill switch. Numbers keep ids apart.
+pub fn switch(ledger_id: Hash, number: u64, engaged: bool) -> Submission {
+    let owner = Keys::default().owner;
+    let act = if engaged { SwitchAct::Engage } else { SwitchAct::Release };
+    let body =
+        Body::KillSwitch(KillSwitch { act, engaged, holder: owner.public().id(), reason: "", drill: None });
+    let mut builder = SubmissionBuilder::new(&owner).unwrap();
+    builder.push(&Draft::with_body(switch_id(number), body, now())).unwrap();
+    builder.sign(ledger_id).unwrap()
+}
+
+/// The id of a numbered row that moves the switch.
+pub fn switch_id(number: u64) -> IntentId {
+    IntentId(std::array::from_fn(|place| if place < 8 { 0xff } else { number.to_be_bytes()[place - 8] }))
 }

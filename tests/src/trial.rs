@@ -67,7 +67,7 @@ pub struct Trial {
 /// The surroundings of a simulated disk.
 pub fn platform(fs: &SimFs) -> Platform {
     let clock = SimClock::stepping(60_000);
-    Platform { storage: Arc::new(fs.clone()), clock, index: Arc::new(InMemory) }
+    Platform { storage: Arc::new(fs.clone()), clock, index: Arc::new(InMemory), inbox_every: None }
 }
 
 impl Trial {
@@ -229,7 +229,8 @@ fn check_settled(fs: &SimFs, shown: &[Hash]) -> Result<(), String> {
     }
 }
 
-fn check_intact(fs: &SimFs) -> Result<(), String> {
+/// The verifier finds nothing wrong.
+pub fn check_intact(fs: &SimFs) -> Result<(), String> {
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     fs.export(Path::new(ROOT), dir.path());
     let report = verify(dir.path(), &Options::default(), &|_, _| {}).map_err(|error| error.to_string())?;

@@ -7,6 +7,8 @@
 //! changes its bytes or roles and never comes back: a signature that does not hold, a role that is not there, a key
 //! that had ended before. Nothing is passed, and nothing fails for lack of the keys that the row may have brought.
 
+mod admission;
+
 use crate::check::CheckId;
 use crate::facts::{Judge, Part, RowFacts, text};
 use crate::signatures::{Job, Signed};
@@ -14,14 +16,11 @@ use crate::tally::{Place, Tally};
 use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
-use counterfoil_format::content;
 use counterfoil_format::group::{GroupHeader, Seal};
-use counterfoil_format::intent::{INTENT_VERSION, IntentHead, KeyId, Kind, Mode, Tier};
+use counterfoil_format::intent::{KeyId, Kind, Mode};
 use counterfoil_format::key::PublicKey;
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::ops::decode_skeleton;
 use counterfoil_format::submission::SignedSubmission;
-use counterfoil_format::verdict::verdict_message;
 use counterfoil_rules::governance::{Governance, GovernanceError, InForce};
 use counterfoil_rules::keyring::{Enrolled, KeyError};
 use std::sync::Arc;
@@ -160,6 +159,7 @@ impl Authority {
     pub fn row(&mut self, row: &mut RowFacts, file: u32, arena: &[u8], tally: &mut Tally) -> Option<Job> {
         let place = Place { seq: row.seq, file, offset: row.offset };
         row.in_force = Some(self.in_force());
+        self.relate(row, arena);
         let founding = row.seq == 0 && self.genesis.is_none();
         if founding {
             self.found(row, arena, place, tally);
@@ -174,6 +174,20 @@ impl Authority {
             _ => self.take_in(row, arena, place, tally),
         }
         verdict
+    }
+
+    /// What the gates have to know of a row and what only the rows before it tell: whether its judge has its author's name,
+    /// and whether it brings a decision back.
+    fn relate(&self, row: &mut RowFacts, arena: &[u8]) {
+        let Some(governance) = &self.governance else { return };
+        if let Judge::Named { by, is_party, .. } = &mut row.judge {
+            let author = governance.keys.get(&row.author);
+            *is_party |= author.is_some_and(|author| author.name == text(arena, by));
+        }
+        let body = row.body.bytes(arena).filter(|_| row.kind == Kind::Rollback);
+        if let Some(Ok(Body::Rollback(rollback))) = body.map(|bytes| Body::decode(row.kind, bytes)) {
+            row.brings_back = governance.brings_back(rollback.target);
+        }
     }
 
     /// By what the next row is judged, or why that is not known.
@@ -213,76 +227,6 @@ impl Authority {
             Ok(governance) => self.governance = Some(governance),
             Err(error) => fault(error.to_string()),
         }
-    }
-
-    /// V09 of one row: the same author as the rest of the submission, who may write it now.
-    fn admit(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
-        let Some(governance) = &self.governance else { return };
-        let signer = &mut self.signer;
-        match signer.id {
-            Some(id) if id != row.author => {
-                let message = format!("its author {} is not {id}, who signs the submission", row.author);
-                tally.fault(CheckId::V09, place, Some(row.seq), message);
-                return;
-            }
-            Some(_) => {}
-            None => {
-                signer.id = Some(row.author);
-                signer.key = governance.keys.get(&row.author).map(|enrolled| enrolled.key.clone());
-            }
-        }
-        if self.cleared == Some((row.author, row.kind)) {
-            return;
-        }
-        let policy = &governance.in_force.policy;
-        let admitted = governance.keys.authorise(&asked(row, arena), policy).and_then(|author| {
-            author.scope.check(&asked(row, arena), row.stamp.landed_at)?;
-            let ops = row.ops.bytes(arena).map(decode_skeleton).and_then(Result::ok).unwrap_or_default();
-            author.scope.check_ops(row.author, &ops)?;
-            Ok(author)
-        });
-        match admitted {
-            Ok(author) if !author.scope.is_everything() => {
-                if !author.scope.prefixes.is_empty() && matches!(row.ops, Part::Closed) {
-                    tally.skip(CheckId::V09, row.seq, CLOSED_OPS);
-                }
-            }
-            Ok(_) => self.cleared = Some((row.author, row.kind)),
-            Err(KeyError::Unknown(_)) if self.lost || self.closed.is_some() => {}
-            Err(KeyError::WrongRole { .. }) if self.blind.is_some() => {
-                tally.skip(CheckId::V09, row.seq, LOST_RULES)
-            }
-            Err(_) if signer.refused => {}
-            Err(error) => {
-                signer.refused = true;
-                tally.fault(CheckId::V09, place, Some(row.seq), error.to_string());
-            }
-        }
-    }
-
-    /// V09 of a judge's signature: by a judge's key in force, enrolled for who is named. Whether it holds is left to check.
-    fn verdict(&self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) -> Option<Job> {
-        let (Judge::Named { verdict: Some(verdict), .. }, Kind::Decision) = (&row.judge, row.kind) else {
-            return None;
-        };
-        let (Some(governance), Some(ledger_id)) = (&self.governance, self.ledger_id) else { return None };
-        let attestation = verdict.attestation;
-        let by = text(arena, &verdict.by);
-        let judge = content::Judge { by, score: verdict.score, attestation: Some(attestation) };
-        match governance.keys.judge(&judge, row.stamp.landed_at) {
-            Ok(Some(key)) => {
-                let message =
-                    verdict_message(&ledger_id, arena.get(verdict.claim.clone()).unwrap_or_default());
-                let what = Signed::Verdict { message, attestation };
-                return Some(Job { key: key.clone(), place, last: row.seq, what, counted: false });
-            }
-            Ok(None) => {}
-            Err(_) if governance.keys.get(&attestation.key).is_none() && self.doubt().is_some() => {
-                tally.skip(CheckId::V09, row.seq, LOST_KEY);
-            }
-            Err(error) => tally.fault(CheckId::V09, place, Some(row.seq), error.to_string()),
-        }
-        None
     }
 
     /// A row whose body is closed: what it changes is not known, nor whether that goes through.
@@ -344,7 +288,10 @@ impl Authority {
             }
             GovernanceError::Reviewed { .. } => (CheckId::V14, self.meaning),
             GovernanceError::CitedLater(_) if row.kind == Kind::Review => (CheckId::V14, self.meaning),
-            GovernanceError::NoDrill(_) | GovernanceError::CitedLater(_) => (CheckId::V18, self.meaning),
+            GovernanceError::NoDrill(_)
+            | GovernanceError::CitedLater(_)
+            | GovernanceError::Engaged(_)
+            | GovernanceError::HandOver { .. } => (CheckId::V18, self.meaning),
             _ => (CheckId::V09, true),
         };
         if asked {
@@ -406,20 +353,5 @@ impl Authority {
             return None;
         };
         Some(Job::seal(key, place, origin, size, &seal.root, seal.signature, doubt))
-    }
-}
-
-/// A head that asks for no more than the right to write such a row.
-fn asked<'a>(row: &RowFacts, arena: &'a [u8]) -> IntentHead<'a> {
-    IntentHead {
-        version: INTENT_VERSION,
-        id: row.id,
-        kind: row.kind,
-        author: row.author,
-        action: row.action(arena),
-        tier: Tier::Unstated,
-        mode: Mode::Live,
-        authored_at: 0,
-        parts: 0,
     }
 }

@@ -13,8 +13,27 @@ use counterfoil_format::row::Row;
 use counterfoil_format::verdict::write_claim;
 use counterfoil_rules::gates::reversibility;
 use counterfoil_rules::governance::InForce;
-use std::ops::Range;
 use std::sync::Arc;
+
+/// Bytes in the arena of a group. There are no more of them than a group has, so 32 bits hold their places.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Piece {
+    start: u32,
+    end: u32,
+}
+
+impl Piece {
+    /// What was put into the arena since it had this many bytes.
+    pub fn since(start: usize, arena: &[u8]) -> Self {
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Piece { start: place(start), end: place(arena.len()) }
+    }
+
+    /// The bytes.
+    pub fn of(self, arena: &[u8]) -> &[u8] {
+        arena.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
 
 /// A part of a row.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +44,7 @@ pub(crate) enum Part {
     /// It is withheld or erased.
     Closed,
     /// Its content, in the arena.
-    Open(Range<usize>),
+    Open(Piece),
 }
 
 /// A row that could be taken apart.
@@ -44,7 +63,7 @@ pub(crate) struct RowFacts {
     /// What the ledger has stamped.
     pub stamp: Stamp,
     /// The action, in the arena.
-    pub action: Range<usize>,
+    pub action: Piece,
     /// The skeleton of the operations.
     pub ops: Part,
     /// The skeleton of the rollback.
@@ -57,6 +76,8 @@ pub(crate) struct RowFacts {
     pub judge: Judge,
     /// How reversible its effects are; `None` when they are closed.
     pub reversibility: Option<Reversibility>,
+    /// Whether it is a rollback that brings a decision back into force. Found where the keys are looked at.
+    pub brings_back: bool,
     /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
     pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
 }
@@ -66,7 +87,7 @@ pub(crate) struct RowFacts {
 pub(crate) struct Stamp {
     pub landed_at: Micros,
     pub outcome: Outcome,
-    pub reasons: Vec<Reason>,
+    pub reasons: Box<[Reason]>,
     pub reversibility: Reversibility,
     pub policy_row: u64,
     pub kill_switch_row: u64,
@@ -85,8 +106,10 @@ pub(crate) enum Judge {
     /// It names one.
     Named {
         score: u32,
-        /// Whether the planner has the same name.
-        is_planner: bool,
+        /// The judge's name, in the arena.
+        by: Piece,
+        /// Whether the planner has the same name; or the author, which is found where the keys are looked at.
+        is_party: bool,
         verdict: Option<Box<Verdict>>,
     },
 }
@@ -95,15 +118,14 @@ pub(crate) enum Judge {
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
     pub attestation: Attestation,
-    /// The judge's name, in the arena.
-    pub by: Range<usize>,
     /// What is claimed, in the arena; empty until it is known.
-    pub claim: Range<usize>,
+    pub claim: Piece,
     pub score: u32,
 }
 
 /// A row on the way through the checks that go in row order.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly every row is taken apart")]
 pub(crate) enum Seen {
     /// It was taken apart.
     Row(RowFacts),
@@ -134,7 +156,7 @@ impl Part {
             Some(Slot::Open { bytes, .. }) => {
                 let start = arena.len();
                 write(bytes, arena)?;
-                Part::Open(start..arena.len())
+                Part::Open(Piece::since(start, arena))
             }
         })
     }
@@ -142,7 +164,7 @@ impl Part {
     /// The content, when it is there.
     pub fn bytes<'a>(&self, arena: &'a [u8]) -> Option<&'a [u8]> {
         match self {
-            Part::Open(range) => arena.get(range.clone()),
+            Part::Open(piece) => Some(piece.of(arena)),
             _ => None,
         }
     }
@@ -184,7 +206,7 @@ impl RowFacts {
             stamp: Stamp {
                 landed_at: landing.landed_at,
                 outcome: landing.outcome,
-                reasons: landing.reasons.clone(),
+                reasons: landing.reasons.as_slice().into(),
                 reversibility: landing.reversibility,
                 policy_row: landing.policy_row,
                 kill_switch_row: landing.kill_switch_row,
@@ -200,6 +222,7 @@ impl RowFacts {
             entity,
             judge: Judge::of(row, said.actors.as_ref(), arena),
             reversibility,
+            brings_back: false,
             in_force: None,
         })
     }
@@ -209,7 +232,7 @@ impl RowFacts {
         if let Judge::Named { verdict: Some(verdict), .. } = &mut self.judge {
             let start = arena.len();
             write_claim(&row.head, verdict.score, commitments, arena);
-            verdict.claim = start..arena.len();
+            verdict.claim = Piece::since(start, arena);
         }
     }
 
@@ -227,14 +250,13 @@ impl Judge {
         let Some((actors, judge)) = actors.and_then(|actors| Some((actors, actors.judge?))) else {
             return Judge::Absent;
         };
-        let mut verdict = |attestation| {
-            let by = store(judge.by.as_bytes(), arena);
-            Box::new(Verdict { attestation, by, claim: 0..0, score: judge.score })
-        };
+        let verdict =
+            |attestation| Box::new(Verdict { attestation, claim: Piece::default(), score: judge.score });
         Judge::Named {
             score: judge.score,
-            is_planner: judge.by == actors.planner,
-            verdict: judge.attestation.map(&mut verdict),
+            by: store(judge.by.as_bytes(), arena),
+            is_party: judge.by == actors.planner,
+            verdict: judge.attestation.map(verdict),
         }
     }
 }
@@ -258,13 +280,13 @@ impl<'a> Said<'a> {
     }
 }
 
-fn store(bytes: &[u8], arena: &mut Vec<u8>) -> Range<usize> {
+fn store(bytes: &[u8], arena: &mut Vec<u8>) -> Piece {
     let start = arena.len();
     arena.extend_from_slice(bytes);
-    start..arena.len()
+    Piece::since(start, arena)
 }
 
 /// A text that was put into the arena.
-pub(crate) fn text<'a>(arena: &'a [u8], range: &Range<usize>) -> &'a str {
-    arena.get(range.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+pub(crate) fn text<'a>(arena: &'a [u8], piece: &Piece) -> &'a str {
+    std::str::from_utf8(piece.of(arena)).unwrap_or_default()
 }

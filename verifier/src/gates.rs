@@ -2,12 +2,12 @@
 //!
 //! By what a row is judged was put into its facts where the keys are looked at; the state before it comes from V15. What
 //! limits have counted is kept here. Where a part that is needed is closed, a row is not decided
-//! again, and neither are those whose limits depend on it.
+//! again, and neither are those whose limits depend on it. What needs no part is checked all the same: the switch above all.
 
 use crate::again::{Again, Found, TOO_MANY};
 use crate::check::CheckId;
 use crate::error::VerifyError;
-use crate::facts::RowFacts;
+use crate::facts::{Part, RowFacts};
 use crate::sight::Seen;
 use crate::tally::{Place, Tally};
 use counterfoil_format::Hash;
@@ -24,6 +24,7 @@ use counterfoil_rules::limits::Limits;
 
 const CITED_LOST: &str = "the row that it is about cannot be read";
 const BODY_CLOSED: &str = "its body is withheld";
+const EFFECTS_CLOSED: &str = "its effects are withheld or erased, and with them how reversible it is";
 
 /// What rows are judged by beside what is in force.
 #[derive(Debug, Default)]
@@ -31,8 +32,8 @@ pub(crate) struct Gates {
     limits: Limits,
     /// The row of the policy that the limits are of.
     policy_row: Option<u64>,
-    /// Why it is not known what the limits have counted.
-    uncounted: Option<String>,
+    /// Why the last row that was not counted could not be.
+    uncounted: String,
     /// The end of the drill behind which a late row was told.
     told: Option<Micros>,
 }
@@ -60,17 +61,11 @@ enum Judged {
     Free,
     /// A decision, or the approval of one.
     Gated(Option<PutAside>),
-    /// It is not known.
+    /// Gated, and it is not known what it approves.
     Unknown(&'static str),
 }
 
 impl Gates {
-    /// Rows before this one are missing or cannot be read.
-    pub fn lose(&mut self, next: u64) {
-        let why = || format!("rows before row {next} are missing or cannot be read");
-        self.uncounted.get_or_insert_with(why);
-    }
-
     /// The next row. Yields whether it was decided again.
     pub fn row(
         &mut self,
@@ -101,7 +96,6 @@ impl Gates {
         let row = case.seen.row;
         if self.policy_row.replace(in_force.policy_row) != Some(in_force.policy_row) {
             self.limits.follow(&in_force.policy.limits);
-            self.uncounted.take_if(|_| in_force.policy.limits.is_empty());
         }
         self.drills(in_force, case, again, tally)?;
         let judged = self.judged(in_force, case, again, tally)?;
@@ -109,11 +103,15 @@ impl Gates {
             case.seen.author = put_aside.author;
         }
         let reasons = self.reasons(in_force, case, &judged);
-        match &reasons {
-            Ok(computed) => compare(in_force, case, computed, tally),
-            Err(why) => skip(row, why, tally),
+        let gated = !matches!(judged, Judged::Free);
+        let stopped = gated || row.brings_back;
+        compare(in_force, case, &reasons, tally);
+        if row.kind == Kind::Rollback && matches!(row.body, Part::Closed) {
+            tally.skip(CheckId::V18, row.seq, BODY_CLOSED);
+        } else {
+            compare_switch(in_force, case, stopped, tally);
         }
-        if row.stamp.outcome == Outcome::Applied && !matches!(judged, Judged::Free) {
+        if row.stamp.outcome == Outcome::Applied && gated {
             self.count(row, &case.seen);
         }
         Ok(reasons.is_ok())
@@ -127,15 +125,15 @@ impl Gates {
     ) -> Result<Vec<Reason>, String> {
         let (seen, row) = (&case.seen, case.seen.row);
         let mut reasons = match judged {
-            Judged::Free => Vec::new(),
+            Judged::Free => in_force.redo(row.mode, row.brings_back).into_iter().collect(),
             Judged::Unknown(why) => return Err((*why).to_owned()),
             Judged::Gated(put_aside) => {
-                if let Some(why) = self.uncounted.as_ref().filter(|_| !in_force.policy.limits.is_empty()) {
-                    return Err(format!("what its limits have counted is not known: {why}"));
-                }
                 let approved = put_aside.as_ref().map_or(&[][..], |put_aside| &put_aside.reasons);
                 let action = row.action(seen.arena);
                 let landed_at = row.stamp.landed_at;
+                if !self.limits.is_known(action, landed_at, seen)? {
+                    return Err(format!("what its limits have counted is not known: {}", self.uncounted));
+                }
                 let asked = Asked { action, tier: row.tier, mode: row.mode, landed_at };
                 in_force.gates(&mut self.limits, &asked, seen, approved)?
             }
@@ -152,7 +150,7 @@ impl Gates {
         let action = row.action(seen.arena);
         let counted = self.limits.count(action, row.stamp.landed_at, seen, &mut Vec::new());
         if let Err(why) = counted {
-            self.uncounted.get_or_insert_with(|| format!("of row {}: {why}", row.seq));
+            self.uncounted = format!("of row {}: {why}", row.seq);
         }
     }
 
@@ -170,7 +168,15 @@ impl Gates {
             Kind::Review => {}
             _ => return Ok(Judged::Free),
         }
-        let Some(bytes) = row.body.bytes(seen.arena) else { return Ok(Judged::Unknown(BODY_CLOSED)) };
+        let Some(bytes) = row.body.bytes(seen.arena) else {
+            // What approves does something, as the row did that it approves; what rejects does nothing.
+            let acts = PartTag::Ops.bit() | PartTag::Effects.bit();
+            let approves = seen.record().is_none_or(|own| own.head.parts & acts != 0);
+            if !approves {
+                tally.skip(CheckId::V14, row.seq, BODY_CLOSED);
+            }
+            return Ok(if approves { Judged::Unknown(BODY_CLOSED) } else { Judged::Free });
+        };
         let Ok(Body::Review(review)) = Body::decode(row.kind, bytes) else { return Ok(Judged::Free) };
         let gated = |put_aside| match review.verdict {
             ReviewVerdict::Approve => Judged::Gated(put_aside),
@@ -180,18 +186,25 @@ impl Gates {
             // That it does not come before was told where the keys are looked at.
             return Ok(gated(None));
         }
+        let mut lost = |why| match review.verdict {
+            ReviewVerdict::Approve => Judged::Unknown(why),
+            ReviewVerdict::Reject => {
+                tally.skip(CheckId::V14, row.seq, why);
+                Judged::Free
+            }
+        };
         let record = match again.record(review.row)? {
             Found::Record(record) => record,
-            Found::Lost => return Ok(Judged::Unknown(CITED_LOST)),
-            Found::TooMany => return Ok(Judged::Unknown(TOO_MANY)),
+            Found::Lost => return Ok(lost(CITED_LOST)),
+            Found::TooMany => return Ok(lost(TOO_MANY)),
         };
         let (Ok(target), Some(own)) = (Row::parse(&record), seen.record()) else {
-            return Ok(Judged::Unknown(CITED_LOST));
+            return Ok(lost(CITED_LOST));
         };
         let separation = in_force.policy.separation;
         match check_review(&review, &own.head, &commitments(&own), separation, &target) {
             Ok(put_aside) => Ok(gated(Some(put_aside))),
-            Err(CitedFault::Codec(_)) => Ok(Judged::Unknown(CITED_LOST)),
+            Err(CitedFault::Codec(_)) => Ok(lost(CITED_LOST)),
             Err(fault) => {
                 tally.fault(CheckId::V14, case.place, Some(row.seq), fault.to_string());
                 Ok(gated(None))
@@ -237,54 +250,65 @@ fn commitments(row: &Row<'_>) -> Vec<Hash> {
     PartTag::AUTHORED.into_iter().filter_map(commitment).collect()
 }
 
-/// Holds what was stamped against what follows. The switch is the matter of V18, all else of V14.
-fn compare(in_force: &InForce, case: &Case<'_>, computed: &[Reason], tally: &mut Tally) {
+/// V14: holds what was stamped against what follows. The switch is the matter of V18.
+fn compare(in_force: &InForce, case: &Case<'_>, computed: &Result<Vec<Reason>, String>, tally: &mut Tally) {
     let row = case.seen.row;
     let stamp = &row.stamp;
-    let mut fault = |check, message: String| tally.fault(check, case.place, Some(row.seq), message);
+    let mut fault = |message: String| tally.fault(CheckId::V14, case.place, Some(row.seq), message);
     let but_switch = |reasons: &[Reason]| -> Vec<Reason> {
         reasons.iter().copied().filter(|reason| *reason != Reason::KillSwitch).collect()
     };
-    let (stamped, expected) = (but_switch(&stamp.reasons), but_switch(computed));
-    if stamped != expected {
+    let stamped = but_switch(&stamp.reasons);
+    let others = computed.as_ref().ok().filter(|computed| but_switch(computed) != stamped);
+    if let Some(computed) = others {
+        let expected = but_switch(computed);
         let (is, shall) = (words(stamp.outcome, &stamped), words(outcome(row.mode, computed), &expected));
         let policy = in_force.policy_row;
-        fault(CheckId::V14, format!("it is stamped {is}; the policy of row {policy} says {shall}"));
+        fault(format!("it is stamped {is}; the policy of row {policy} says {shall}"));
     } else if stamp.outcome != outcome(row.mode, &stamp.reasons) {
         let (is, shall) = (stamp.outcome, outcome(row.mode, &stamp.reasons));
-        fault(CheckId::V14, format!("it is stamped {is}; its reasons and its mode make it {shall}"));
+        fault(format!("it is stamped {is}; its reasons and its mode make it {shall}"));
     }
-    if row.reversibility.is_some_and(|class| class != stamp.reversibility) {
-        let (is, shall) = (stamp.reversibility.name(), row.reversibility.map_or("", |class| class.name()));
-        fault(
-            CheckId::V14,
-            format!("it is stamped as {is} in how it is taken back; its effects make it {shall}"),
-        );
+    if let Some(class) = row.reversibility.filter(|class| *class != stamp.reversibility) {
+        let (is, shall) = (stamp.reversibility.name(), class.name());
+        fault(format!("it is stamped as {is} in how it is taken back; its effects make it {shall}"));
     }
     if stamp.policy_row != in_force.policy_row {
         let (is, shall) = (stamp.policy_row, in_force.policy_row);
-        fault(CheckId::V14, format!("it names the policy of row {is}; that of row {shall} was in force"));
+        fault(format!("it names the policy of row {is}; that of row {shall} was in force"));
     }
-    let (is, shall) = (stamp.reasons.contains(&Reason::KillSwitch), computed.contains(&Reason::KillSwitch));
-    match (is, shall) {
+    match computed {
+        Ok(_) if row.reversibility.is_some() => tally.checked(CheckId::V14, 1),
+        Ok(_) => tally.skip(CheckId::V14, row.seq, EFFECTS_CLOSED),
+        Err(why) => tally.skip(CheckId::V14, row.seq, why),
+    }
+}
+
+/// V18 of one row: it is stamped as stopped by the switch exactly when the switch stops it.
+fn compare_switch(in_force: &InForce, case: &Case<'_>, gated: bool, tally: &mut Tally) {
+    let row = case.seen.row;
+    let stamp = &row.stamp;
+    let mut fault = |message: String| tally.fault(CheckId::V18, case.place, Some(row.seq), message);
+    let live = row.mode == Mode::Live;
+    match (stamp.reasons.contains(&Reason::KillSwitch), gated && live && in_force.switch.engaged) {
         (false, true) => {
             let by = in_force.switch_row;
-            fault(CheckId::V18, format!("the kill switch was engaged by row {by}, and it is not stamped so"));
+            fault(format!("the kill switch was engaged by row {by}, and it is not stamped so"));
         }
         (true, false) => {
-            let why = if row.mode == Mode::Live { "was released" } else { "stops no dry run" };
-            fault(CheckId::V18, format!("it is stamped as stopped by the kill switch, which {why}"));
+            let why = match (gated, live) {
+                (false, _) => "stops nothing but decisions and what brings them back",
+                (_, false) => "stops no dry run",
+                _ => "was released",
+            };
+            fault(format!("it is stamped as stopped by the kill switch, which {why}"));
         }
         _ => {}
     }
     if stamp.kill_switch_row != in_force.switch_row {
         let (is, shall) = (stamp.kill_switch_row, in_force.switch_row);
-        fault(
-            CheckId::V18,
-            format!("it names the kill switch of row {is}; that of row {shall} was in force"),
-        );
+        fault(format!("it names the kill switch of row {is}; that of row {shall} was in force"));
     }
-    tally.checked(CheckId::V14, 1);
     tally.checked(CheckId::V18, 1);
 }
 

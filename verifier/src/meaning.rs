@@ -54,7 +54,6 @@ impl<'a> Meaning<'a> {
     /// Rows before row `next` are missing or cannot be read: what follows from them is not known from there on.
     pub fn lose(&mut self, next: u64) {
         self.inverses.lose(next);
-        self.gates.lose(next);
         self.readings.lose(|| format!("rows before row {next} are missing or cannot be read"));
     }
 

@@ -4,7 +4,7 @@
 //! the row before it, so its own rows are chained from there; whether that hash is the right one shows at the joint.
 
 use crate::check::CheckId;
-use crate::facts::{Part, RowFacts, Said, Seen};
+use crate::facts::{Part, Piece, RowFacts, Said, Seen};
 use crate::meaning::check_evidence;
 use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
@@ -12,9 +12,9 @@ use crate::words;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::CodecError;
-use counterfoil_format::content::{Context, Evidence, check_parts};
+use counterfoil_format::content::{Context, Evidence, check_parts, check_shape};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, GroupBody, Seal};
-use counterfoil_format::intent::{Kind, Micros, intent_hash};
+use counterfoil_format::intent::{Micros, intent_hash};
 use counterfoil_format::merkle::{CompactRange, leaf_hash, row_leaf};
 use counterfoil_format::ops::{Change, Op, skeleton_of};
 use counterfoil_format::part::{PartTag, Slot};
@@ -243,7 +243,7 @@ fn skeleton(tag: PartTag, slot: Slot<'_>, arena: &mut Vec<u8>) -> Result<(Part, 
     let start = arena.len();
     skeleton_of(bytes, arena)?;
     let commitment = tag.commit(&salt, arena.get(start..).unwrap_or_default());
-    Ok((Part::Open(start..arena.len()), commitment))
+    Ok((Part::Open(Piece::since(start, arena)), commitment))
 }
 
 /// The content of the parts, as far as it is needed again.
@@ -258,7 +258,7 @@ impl<'a> Parts<'a> {
     /// Accepts exactly what [`check_parts`] accepts, and keeps what it decodes. What is refused here is looked at
     /// again there, which knows what to say about it.
     fn read(row: &Row<'a>) -> Result<Self, CodecError> {
-        check_shape(row)?;
+        check_shape(row.head.kind, row.head.parts)?;
         let content = |tag| row.content(tag);
         let said = Said::read(row)?;
         let evidence = content(PartTag::Evidence).map(Evidence::decode_all).transpose()?;
@@ -273,18 +273,4 @@ impl<'a> Parts<'a> {
 fn closed(ops: Option<Vec<Op<'_>>>) -> u64 {
     let ops = ops.unwrap_or_default();
     ops.iter().filter(|op| matches!(op.change, Change::Put(Slot::Closed(_)))).count() as u64
-}
-
-/// Which parts a kind must and must not have.
-fn check_shape(row: &Row<'_>) -> Result<(), CodecError> {
-    let has = |tag: PartTag| row.head.parts & tag.bit() != 0;
-    let (ops, body) = (has(PartTag::Ops), has(PartTag::Body));
-    let changes = ops || has(PartTag::Effects);
-    let fits = match row.head.kind {
-        Kind::Decision => changes && !body,
-        Kind::Rollback => ops && body,
-        Kind::Review => body,
-        _ => body && !changes,
-    };
-    if fits { Ok(()) } else { Err(CodecError::Inconsistent("the kind has other parts")) }
 }

@@ -18,8 +18,10 @@ const BODY_CLOSED: &str = "its body is withheld";
 pub(crate) struct Readings {
     entries: Vec<Entry>,
     names: Names,
-    /// Why some reading may not be known.
-    unknown: Option<String>,
+    /// Applied evidence rows whose body is withheld, ascending.
+    closed: Vec<u64>,
+    /// Why rows may not have been met.
+    lost: Option<String>,
 }
 
 #[derive(Debug)]
@@ -44,13 +46,19 @@ pub(crate) struct Reading<'r> {
 
 impl Readings {
     /// Why not all readings are known.
-    pub fn unknown(&self) -> Option<&str> {
-        self.unknown.as_deref()
+    fn unknown(&self) -> Option<String> {
+        let closed = || self.closed.first().map(|row| format!("the body of row {row} is withheld"));
+        self.lost.clone().or_else(closed)
     }
 
     /// From here on a reading may be missing.
     pub fn lose(&mut self, why: impl FnOnce() -> String) {
-        self.unknown.get_or_insert_with(why);
+        self.lost.get_or_insert_with(why);
+    }
+
+    /// Whether a row that is not among them may be one all the same.
+    pub fn may_be(&self, row: u64) -> bool {
+        self.lost.is_some() || self.closed.binary_search(&row).is_ok()
     }
 
     /// Keeps what an evidence row has measured, and checks a calibration (V23).
@@ -60,7 +68,8 @@ impl Readings {
         }
         let Some(bytes) = row.body.bytes(arena) else {
             match row.kind {
-                Kind::Evidence => self.lose(|| format!("the body of row {} is withheld", row.seq)),
+                Kind::Evidence if row.stamp.outcome == Outcome::Applied => self.closed.push(row.seq),
+                Kind::Evidence => {}
                 _ => tally.skip(CheckId::V23, row.seq, BODY_CLOSED),
             }
             return;
@@ -78,7 +87,7 @@ impl Readings {
             }
             Ok(Body::Calibration(calibration)) => {
                 if let Some(why) = self.unknown() {
-                    return tally.skip(CheckId::V23, row.seq, why);
+                    return tally.skip(CheckId::V23, row.seq, &why);
                 }
                 tally.checked(CheckId::V23, 1);
                 if let Err(error) = check_calibration(&calibration, self.samples(), row.seq) {

@@ -27,7 +27,7 @@ const OPS: &str = "its operations are withheld";
 const EFFECTS: &str = "its effects are withheld or erased";
 const VALUE: &str = "a value of it is withheld or erased, and with it the amount that a limit adds up";
 const STATE: &str = "the state before it is not known";
-const READINGS: &str = "not all readings before it are known";
+const READINGS: &str = "a row that it points to is withheld or not there, and may be a reading";
 const OF_READING: &str = "it is not known what a reading that it points to is about";
 
 /// A row as the gates see it.
@@ -82,10 +82,10 @@ impl Sight for Seen<'_> {
         match &self.row.judge {
             Judge::Absent => Ok(None),
             Judge::Closed => Err(ACTORS),
-            Judge::Named { score, is_planner, verdict } => {
+            Judge::Named { score, is_party, verdict, .. } => {
                 let by_author =
                     verdict.as_ref().is_some_and(|verdict| verdict.attestation.key == self.author);
-                let separate = !is_planner && !by_author;
+                let separate = !is_party && !by_author;
                 Ok(Some(Judged { score: *score, separate, attested: verdict.is_some() }))
             }
         }
@@ -127,7 +127,7 @@ impl Sight for Seen<'_> {
                         values.push(reading.value);
                     }
                 }
-                None if self.readings.unknown().is_some() => return Err(READINGS),
+                None if self.readings.may_be(cited) => return Err(READINGS),
                 _ => {}
             }
         }

@@ -23,7 +23,7 @@ impl Shop {
     /// A ledger that has just begun.
     pub fn open() -> Self {
         let shop = Shop { dir: tempfile::tempdir().unwrap() };
-        let begun = shop.run(&["init", "--origin", "example.com/shop"]);
+        let begun = shop.run(&["init", "--origin", "example.com/shop", "--policy", "open"]);
         assert_eq!(begun.status, 0, "{}", begun.err);
         shop
     }

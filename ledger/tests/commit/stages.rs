@@ -5,6 +5,8 @@ use loom::sync::{Condvar, Mutex};
 
 /// Rows of a submission.
 pub const ROWS: u64 = 2;
+/// The first post; callers have smaller numbers. It needs the room of two.
+pub const POST: usize = 10;
 
 pub mod sync {
     pub use loom::sync::{Condvar, Mutex, MutexGuard};
@@ -28,6 +30,7 @@ pub mod error {
     pub enum SubmitError {
         Failed(String),
         Poisoned(String),
+        Unseen,
     }
 
     #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,12 @@ pub mod error {
 
     #[derive(Debug)]
     pub struct FileError;
+
+    impl FileError {
+        pub fn unseen(&self) -> SubmitError {
+            SubmitError::Unseen
+        }
+    }
 }
 
 pub mod draft {
@@ -82,17 +91,30 @@ pub mod log {
         WritingFails,
         /// Nothing does, but the group of caller 0 is written only when that of caller 1 has been decided.
         WritingWaits,
+        /// The inbox cannot be looked into, the first time.
+        InboxHides,
     }
 
     /// The log, with the disk under it.
     pub struct Log {
         pub trouble: Trouble,
-        /// Submissions that have a place in one group.
+        /// Submissions of callers that have a place in one group.
         pub places: usize,
         pub disk: Mutex<Disk>,
         /// Callers whose submissions are decided.
         pub underway: Mutex<Vec<usize>>,
         pub progress: Condvar,
+        pub inbox: Mutex<Inbox>,
+    }
+
+    /// What was posted, in order.
+    #[derive(Default)]
+    pub struct Inbox {
+        pub posts: Vec<usize>,
+        /// Posts that are in a group on its way.
+        pub held: Vec<usize>,
+        /// How often somebody has looked to take them.
+        pub looks: usize,
     }
 
     pub struct Head {
@@ -193,10 +215,12 @@ pub mod current {
 }
 
 pub mod batch {
-    use super::ROWS;
     use super::current::Current;
+    use super::error::SubmitError;
     use super::log::Log;
     use super::submission::Submission;
+    use super::{POST, ROWS};
+    use counterfoil_format::intent::KeyId;
     use counterfoil_rules::governance::Governance;
     use counterfoil_rules::limits::Limits;
     use rand::rngs::StdRng;
@@ -210,6 +234,7 @@ pub mod batch {
         pub governance: &'g mut Governance,
         pub limits: &'g mut Limits,
         pub current: &'g mut Current,
+        pub seal_keys: &'g [KeyId],
         pub random: &'g mut StdRng,
     }
 
@@ -217,17 +242,21 @@ pub mod batch {
     pub struct End {
         pub size: u64,
         pub landed_at: i64,
+        pub decided_at: i64,
     }
 
     pub struct Batch {
         pub end: End,
         pub index_failed: Option<String>,
         pub callers: Vec<usize>,
+        pub sealing: Option<KeyId>,
+        /// What is answered to those behind them.
+        pub refused: Vec<SubmitError>,
     }
 
     impl Batch {
         pub fn behind(end: End) -> Self {
-            Batch { end, index_failed: None, callers: Vec::new() }
+            Batch { end, index_failed: None, callers: Vec::new(), sealing: None, refused: Vec::new() }
         }
 
         pub fn offer(
@@ -236,7 +265,9 @@ pub mod batch {
             submission: Submission,
             _: i64,
         ) -> Option<Submission> {
-            if self.callers.len() == ground.log.places {
+            let places = |caller: usize| if caller < POST { 1 } else { 2 };
+            let taken: usize = self.callers.iter().map(|caller| places(*caller)).sum();
+            if taken > 0 && taken + places(submission.0) > ground.log.places {
                 return Some(submission);
             }
             self.callers.push(submission.0);
@@ -247,16 +278,26 @@ pub mod batch {
             None
         }
 
+        pub fn refuse(&mut self, error: SubmitError) {
+            self.refused.push(error);
+        }
+
         pub fn take_fresh(&mut self) -> Fresh {
             Fresh
         }
     }
 }
 
+pub mod secret {
+    pub use counterfoil_ledger::Signer;
+}
+
 pub mod chain {
     use super::ROWS;
     use super::batch::Batch;
     use super::error::SubmitError;
+    use super::secret::Signer;
+    use std::sync::Arc;
 
     /// A row of the model: who submitted it, and where it landed.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,6 +314,8 @@ pub mod chain {
     type Answers = Vec<Result<Vec<Receipt>, SubmitError>>;
 
     impl Chain {
+        pub fn hold(&mut self, _: Arc<dyn Signer>) {}
+
         pub fn size(&self) -> u64 {
             self.rows
         }
@@ -287,8 +330,8 @@ pub mod chain {
                 self.rows += ROWS;
                 Ok((first..self.rows).map(|seq| Receipt { caller: *caller, seq }).collect())
             });
-            let answers = answers.collect();
-            Ok((Some(batch.callers), answers))
+            let answers = answers.chain(batch.refused.into_iter().map(Err)).collect();
+            Ok(((!batch.callers.is_empty()).then_some(batch.callers), answers))
         }
     }
 }

@@ -33,7 +33,12 @@ struct Begun {
 impl Begun {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        crate::init::found(&crate::init::Args::new("example.com/shop"), dir.path()).unwrap();
+        crate::init::found(
+            &crate::init::Args::new("example.com/shop", "open"),
+            dir.path(),
+            &counterfoil_ledger::Platform::default(),
+        )
+        .unwrap();
         let place = Place::find(Some(dir.path())).unwrap();
         let ledger = place.ledger().unwrap();
         let key = |role| place.keys().author(&ledger.governance(), None, role).unwrap();

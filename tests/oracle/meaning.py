@@ -1,0 +1,152 @@
+"""The pass over what rows mean: V14, V18 and V23.
+
+Every row is decided again from the rows in front of it (FORMAT.md, sections 20 to 22). Rows are
+taken at their word for what they changed: what is stamped applied counts for what follows, also
+where it should not have been.
+"""
+
+from __future__ import annotations
+
+import calibrations
+import gates
+import kinds
+import reviews
+import row as rows
+from entry import Entry
+from history import History
+from report import MEANING, Report
+from row import Reason, Unknown
+from state import State
+from switch import Switch
+
+
+class Meaning:
+    """What rows mean, as far as they were read."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.history = History()
+        self.switch = Switch(report)
+        #: None once it is not known.
+        self.state: State | None = State()
+
+    def lost(self) -> None:
+        """Notes that rows were not read here."""
+        for check in MEANING:
+            self.report.skip(check, "rows were not read")
+        self.history.lost()
+        self.switch.lost()
+        self.state = None
+
+    def see(self, entry: Entry) -> None:
+        """Checks the next row."""
+        self.report.ran.update(MEANING)
+        self._policy_row(entry)
+        self._reversibility(entry)
+        if entry.head.kind != kinds.REVIEW or self._review(entry):
+            self._outcome(entry)
+        self.switch.check(entry, self.history)
+        if entry.head.kind == kinds.CALIBRATION:
+            self._calibration(entry)
+        self._move_on(entry)
+        self.history.add(entry)
+
+    def _policy_row(self, entry: Entry) -> None:
+        expected, stamped = entry.standing.row, entry.landing.policy_row
+        if expected is None:
+            self.report.skip("V14", "which row set the policy is not known", entry.place)
+            return
+        message = f"policy_row is {expected}, it says {stamped}"
+        self.report.judge("V14", stamped == expected, message, entry.place)
+
+    def _reversibility(self, entry: Entry) -> None:
+        try:
+            expected = gates.reversibility(entry)
+        except Unknown as error:
+            self.report.skip("V14", f"reversibility: {error}", entry.place)
+            return
+        stamped = entry.landing.reversibility
+        message = f"reversibility is {expected}, it says {stamped}"
+        self.report.judge("V14", stamped == expected, message, entry.place)
+
+    def _review(self, entry: Entry) -> bool:
+        """Checks a review row against section 22; gives whether it can be decided again."""
+        sound = True
+        try:
+            for message in reviews.faults(entry, self.history):
+                sound = self.report.judge("V14", False, message, entry.place)
+        except Unknown as error:
+            self.report.skip("V14", str(error), entry.place)
+            return False
+        try:
+            message = "review: its row was settled before"
+            settled = reviews.settled(entry, self.history)
+            sound &= self.report.judge("V14", not settled, message, entry.place)
+            message = "review: the author approves a row of its own"
+            own = reviews.not_separate(entry, self.history)
+            sound &= self.report.judge("V14", not own, message, entry.place)
+        except Unknown as error:
+            self.report.skip("V14", str(error), entry.place)
+        return sound
+
+    def _outcome(self, entry: Entry) -> None:
+        """Compares the outcome, and the reasons other than the kill switch."""
+        place, landing = entry.place, entry.landing
+        try:
+            expected = self._reasons(entry)
+        except Unknown as error:
+            self.report.skip("V14", f"outcome: {error}", place)
+            return
+        stamped = landing.reasons - {Reason.KILL_SWITCH}
+        message = f"reasons are {_names(expected)}, it says {_names(stamped)}"
+        self.report.judge("V14", stamped == expected, message, place)
+        try:
+            aside = bool(expected) or self.switch.engaged(entry)
+        except Unknown as error:
+            self.report.skip("V14", f"outcome: {error}", place)
+            return
+        outcome = rows.APPLIED if entry.head.live else rows.DRY_RUN
+        if aside:
+            outcome = rows.REVIEW
+        names = rows.OUTCOME_NAMES
+        message = f"the outcome is {names[outcome]}, it says {names[landing.outcome]}"
+        self.report.judge("V14", landing.outcome == outcome, message, place)
+
+    def _reasons(self, entry: Entry) -> frozenset[Reason]:
+        """Why the row must be put aside, the kill switch left out."""
+        fails = gates.operations_fail(entry.row, self.state)
+        if entry.head.kind == kinds.DECISION:
+            return fails | self._asked(entry, entry.head.author)
+        if not reviews.is_approval(entry):
+            return fails
+        decision = reviews.reviewed(entry, self.history)
+        assert decision is not None, "an approval of nothing is not decided again"
+        asked = self._asked(entry, decision.head.author)
+        return fails | asked - (gates.WAIVED & decision.landing.reasons)
+
+    def _asked(self, entry: Entry, author: bytes) -> frozenset[Reason]:
+        policy = entry.standing.policy
+        if policy is None:
+            raise Unknown("the policy in force is not known")
+        rule = gates.rule_for(policy, entry.head.action)
+        return gates.ask(gates.Case(entry, author, policy, rule, self.history, self.state))
+
+    def _calibration(self, entry: Entry) -> None:
+        try:
+            for message in calibrations.faults(entry, self.history):
+                self.report.judge("V23", False, message, entry.place)
+        except Unknown as error:
+            self.report.skip("V23", str(error), entry.place)
+
+    def _move_on(self, entry: Entry) -> None:
+        """Carries out the operations of an applied row."""
+        if entry.landing.outcome != rows.APPLIED or self.state is None:
+            return
+        try:
+            self.state.apply(entry.row.operations())
+        except Unknown:
+            self.state = None
+
+
+def _names(reasons: frozenset[Reason]) -> str:
+    return ", ".join(str(reason) for reason in sorted(reasons)) or "none"

@@ -1,0 +1,136 @@
+"""The kill switch and its drills (V18; FORMAT.md, sections 20 to 22)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import kinds
+import reviews
+import row as rows
+from bodies import DRILL, KillSwitch
+from entry import Entry
+from history import History
+from report import Report
+from row import Reason, Unknown
+
+
+@dataclass(frozen=True)
+class Position:
+    """How the switch is set, and by which row."""
+
+    row: int = 0
+    engaged: bool = False
+    drill: bool = False
+
+
+class Switch:
+    """The switch in front of a row; what is None is not known."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.position: Position | None = Position()
+        #: When the last drill ended; before the first one, when row 0 landed.
+        self.drilled_at: int | None = None
+        #: Whether it was reported already that a drill is overdue.
+        self.reported = False
+
+    def engaged(self, entry: Entry) -> bool:
+        """Whether the switch stops a row."""
+        if not entry.head.live or entry.head.kind not in (kinds.DECISION, kinds.REVIEW):
+            return False
+        if self.position is not None and not self.position.engaged:
+            return False
+        if entry.head.kind == kinds.REVIEW and not reviews.is_approval(entry):
+            return False
+        if self.position is None:
+            raise Unknown("whether the kill switch is engaged is not known")
+        return True
+
+    def check(self, entry: Entry, history: History) -> None:
+        """Checks what a row says of the switch, its drill, and whether one is overdue."""
+        self._stamps(entry)
+        self._overdue(entry)
+        if entry.head.kind == kinds.KILL_SWITCH:
+            self._turn(entry, history)
+        if entry.number == 0:
+            self.drilled_at = entry.landing.landed_at
+
+    def lost(self) -> None:
+        """Notes that rows were not read."""
+        self.position = self.drilled_at = None
+
+    def _stamps(self, entry: Entry) -> None:
+        judge, skip, place = self.report.judge, self.report.skip, entry.place
+        landing = entry.landing
+        if self.position is None:
+            skip("V18", "which row set the kill switch is not known", place)
+        else:
+            message = f"kill_switch_row is {self.position.row}, it says {landing.kill_switch_row}"
+            judge("V18", landing.kill_switch_row == self.position.row, message, place)
+        try:
+            stops = self.engaged(entry)
+        except Unknown as error:
+            skip("V18", str(error), place)
+            return
+        stamped = Reason.KILL_SWITCH in landing.reasons
+        message = "the kill switch was engaged" if stops else "the kill switch did not stop it"
+        judge("V18", stamped == stops, message, place)
+
+    def _overdue(self, entry: Entry) -> None:
+        if entry.number == 0 or self.reported:
+            return
+        policy = entry.standing.policy
+        if policy is None:
+            self.report.skip("V18", "whether a drill is due is not known", entry.place)
+            return
+        if policy.drill_period is None:
+            return
+        if self.drilled_at is None:
+            self.report.skip("V18", "when the last drill ended is not known", entry.place)
+            return
+        due = self.drilled_at + policy.drill_period
+        if not self.report.judge(
+            "V18", entry.landing.landed_at <= due, f"a drill was due at {due}", entry.place
+        ):
+            self.reported = True
+
+    def _turn(self, entry: Entry, history: History) -> None:
+        """Takes over what a kill-switch row says, if it goes through."""
+        applied = entry.landing.outcome == rows.APPLIED
+        try:
+            body = entry.row.said(KillSwitch)
+            holds = body.drill is None or self._drill(entry, body.drill, history)
+            if holds and entry.through is None:
+                raise Unknown("whether it goes through is not known")
+        except Unknown as error:
+            self.report.skip("V18", str(error), entry.place)
+            if applied and entry.through is not False:
+                self.lost()
+            return
+        if not applied or not holds or not entry.through:
+            return
+        self.position = Position(entry.number, body.engaged, body.act == DRILL)
+        if body.drill is not None:
+            self.drilled_at = entry.landing.landed_at
+            self.reported = False
+
+    def _drill(self, entry: Entry, drill: tuple[int, int], history: History) -> bool:
+        """Whether the end of a drill holds."""
+        began, probe = drill
+        if self.position is None:
+            raise Unknown("whether a drill is on is not known")
+        on = self.position == Position(began, engaged=True, drill=True)
+        message = f"drill: the switch is not engaged by a drill that began in row {began}"
+        self.report.judge("V18", on, message, entry.place)
+        stopped = probe < entry.number and _is_probe(history.at(probe), began)
+        message = f"drill: row {probe} is no decision that it stopped"
+        self.report.judge("V18", stopped, message, entry.place)
+        return on and stopped
+
+
+def _is_probe(entry: Entry, began: int) -> bool:
+    """Whether a row is a live decision that a drill put aside."""
+    landing = entry.landing
+    stopped = landing.outcome == rows.REVIEW and Reason.KILL_SWITCH in landing.reasons
+    decided = entry.head.kind == kinds.DECISION and entry.head.live
+    return decided and stopped and landing.kill_switch_row == began
