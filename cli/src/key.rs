@@ -58,7 +58,8 @@ Examples:
   COUNTERFOIL_KEY_DIR=/media/stick counterfoil key new owner --encrypt
 
 To grant, rotate and revoke is the owner's: each lands as a row, signed by the
-owner's key. `new`, `protect` and `unprotect` change files and no ledger.
+owner's key, also while another process writes, unless it changes which key
+seals. `new`, `protect` and `unprotect` change files and no ledger.
 
 Keys lie in the ledger's directory keys/, or where COUNTERFOIL_KEY_DIR says; no
 ledger needs to be named then. NAME.key is the secret key, plain or encrypted,

@@ -289,7 +289,7 @@ fn stopped(
 fn next_step(row: &Row<'_>, governance: &Governance, log: &Log, out: &mut dyn Write) -> Result<()> {
     let seq = row.landing.seq;
     if let Some(by) = governance.reviewed_by(seq) {
-        writeln!(out, "\nSettled by row {by}; `counterfoil show {by}` tells what a human has said of it.")?;
+        writeln!(out, "\nSettled by row {by}; `counterfoil show {by}` tells how.")?;
     } else if let Some(by) = governance.undone_by(seq) {
         writeln!(
             out,

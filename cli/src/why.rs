@@ -62,7 +62,7 @@ pub fn approval(row: &Row<'_>) -> String {
         reasons.iter().filter(|reason| !is_clearable(**reason)).map(|reason| reason.name()).collect();
     match firm.as_slice() {
         _ if row.head.kind != Kind::Decision => String::new(),
-        [] => "A human may approve it as it is, in a review row (`counterfoil review`).".to_owned(),
+        [] => format!("A human may let it pass as it is: `counterfoil review approve {}`.", row.landing.seq),
         firm => format!("An approval does not help as long as this holds: {}.", firm.join(", ")),
     }
 }
@@ -81,7 +81,9 @@ impl<'c> Case<'c> {
                 format!("{policy} lets no {action} be live"),
                 "send it as a dry run, or have the owner set a policy that lets it",
             ),
-            Reason::KillSwitch => (self.switch(), "send it again when the switch is released"),
+            Reason::KillSwitch => {
+                (self.switch(), "send it again when it is released; `counterfoil kill-switch status` tells")
+            }
             Reason::TierTooLow => (self.tier(), "decide on better cost figures, and state the better tier"),
             Reason::JudgeMissing => (self.judge_missing(), "have it judged, and send it again with `judge`"),
             Reason::JudgeBelowFloor => {
@@ -95,12 +97,13 @@ impl<'c> Case<'c> {
             Reason::MoveNotAllowed => {
                 (self.no_such_move()?, "go by a move that is allowed; `counterfoil lifecycle` lists them")
             }
-            Reason::MetricMissing => {
-                (self.metrics("a reading is missing"), "point to an evidence row of each metric")
-            }
+            Reason::MetricMissing => (
+                self.metrics("a reading is missing"),
+                "land a reading of each with `counterfoil measure`, and name its row as evidence",
+            ),
             Reason::MetricUncalibrated => (
                 self.metrics("a metric has no calibration yet"),
-                "have an operator calibrate it (`counterfoil calibrate`)",
+                "have an operator calibrate it: `counterfoil calibrate METRIC`",
             ),
             Reason::MetricBelowFloor => (
                 self.metrics("a reading is below its floor"),

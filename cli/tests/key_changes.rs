@@ -7,8 +7,10 @@ mod shop;
 use serde_json::{Value, json};
 use shop::{Run, Shop, finish};
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 const DECISION: &str = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"k","value":1}}]}"#;
 
@@ -347,4 +349,35 @@ fn an_encrypted_key_has_an_encrypted_successor() {
     let told = knowing(&["key", "grant", "judge-1", "--role", "judge", "--encrypt", "--json"]).json();
     assert_eq!(told["encrypted"], true);
     assert!(read(&shop, "judge-1.key").starts_with("-----BEGIN AGE"));
+}
+
+#[test]
+fn keys_change_while_another_process_writes() {
+    let shop = Shop::open();
+    let mut child =
+        shop.command().arg("append").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut receipts = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{DECISION}").unwrap();
+    assert!(receipts.next().unwrap().unwrap().contains("applied"));
+    shop.run(&["key", "rotate", "ledger"])
+        .fails(2, &["the key that seals changes", "another process has this ledger open"]);
+    succeeds(&shop, &["key", "grant", "judge-1", "--role", "judge"]);
+    succeeds(&shop, &["key", "rotate", "judge-1"]);
+    let told = succeeds(
+        &shop,
+        &["key", "revoke", "executor-1", "--yes", "--compromised-since", "2026-01-01", "--json"],
+    )
+    .json();
+    assert_eq!((&told["seq"], &told["suspect_rows"]), (&json!(7), &json!(1)));
+    writeln!(stdin, "{DECISION}").unwrap();
+    drop(stdin);
+    let refused = child.wait_with_output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    // What was made for the ledger's key is used when it can be.
+    let left = key_file(&shop, "ledger.key.next");
+    let next = fs::read_to_string(&left).unwrap();
+    succeeds(&shop, &["key", "rotate", "ledger"]);
+    assert_eq!(read(&shop, "ledger.key"), next);
+    is_intact(&shop);
 }

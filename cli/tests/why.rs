@@ -85,7 +85,7 @@ fn each_reason_is_explained_with_what_to_do() {
     assert_eq!(reasons, json!(["unknown-action"]));
     let people =
         shows(&shop, row, &["the policy of row 4 has no rule for NEW", "set a policy with a rule for it"]);
-    assert!(people.contains("A human may approve it as it is"), "{people}");
+    assert!(people.contains("`counterfoil review approve 5`"), "{people}");
     let (row, _) = decide(&shop, &[], &line("DRY_1", ""));
     shows(
         &shop,
@@ -232,24 +232,22 @@ fn drills_and_reviews_are_told() {
     policy::land(&shop, "operator-1", &[switch(SwitchAct::Drill, true, None)]);
     let (row, reasons) = decide(&shop, &[], &line("SET", ""));
     assert_eq!((row, &reasons), (5, &json!(["kill-switch"])));
-    shows(
-        &shop,
-        5,
-        &["the kill switch was engaged, by row 4", "when the switch is released", "holds: kill-switch."],
-    );
+    shows(&shop, 5, &["the kill switch was engaged, by row 4", "kill-switch status", "holds: kill-switch."]);
+    assert_eq!(decide(&shop, &[], &line("SET", "")).0, 6);
     let drill = Some(Drill { began: 4, probe: 5 });
     policy::land(&shop, "operator-1", &[switch(SwitchAct::Drill, false, drill)]);
     shows(&shop, 4, &["drill: engaged, held by operator-1: the monthly one", "nothing live is applied"]);
-    shows(&shop, 6, &["drill: released, held by operator-1; it stopped row 5", "begun by row 4"]);
-    let body = shop.run(&["show", "6", "--json"]).json()["body"].clone();
+    shows(&shop, 7, &["drill: released, held by operator-1; it stopped row 5", "begun by row 4"]);
+    let body = shop.run(&["show", "7", "--json"]).json()["body"].clone();
     assert_eq!(body["drill"], json!({ "began": 4, "probe": 5 }));
+    shows(&shop, 5, &["Settled by row 7"]);
 
-    let row_hash = Log::open(&shop.path()).unwrap().row(5).unwrap().parse().unwrap().row_hash;
-    let review = ReviewOf { row: 5, row_hash, verdict: ReviewVerdict::Reject, reason: "it was the probe" };
+    let row_hash = Log::open(&shop.path()).unwrap().row(6).unwrap().parse().unwrap().row_hash;
+    let review = ReviewOf { row: 6, row_hash, verdict: ReviewVerdict::Reject, reason: "too late by now" };
     policy::land(&shop, "operator-1", &[Body::Review(review)]);
-    shows(&shop, 7, &["rejects row 5: it was the probe", &row_hash.to_string()]);
-    let settled = shows(&shop, 5, &["Settled by row 7"]);
+    shows(&shop, 8, &["rejects row 6: too late by now", &row_hash.to_string()]);
+    let settled = shows(&shop, 6, &["Settled by row 8"]);
     assert!(!settled.contains("An approval does not help"), "{settled}");
-    assert!(shop.run(&["log"]).out.contains("rejects row 5: it was the probe"));
+    assert!(shop.run(&["log"]).out.contains("rejects row 6: too late by now"));
     assert_eq!(shop.run(&["verify"]).status, 0);
 }

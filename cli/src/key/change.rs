@@ -1,39 +1,39 @@
 //! What `grant`, `rotate` and `revoke` share: finding a key, landing a change of the keys, and telling of it.
 
+use crate::act::{self, Landed, Urgency};
 use crate::body_json;
-use crate::decision::random_id;
 use crate::exit::Refused;
 use crate::keys::{KeyDir, NamedKey, read_public, there};
 use crate::names::Names;
 use crate::place::Place;
 use crate::time;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, KeyBytes, KeyChange, Role};
 use counterfoil_format::intent::KeyId;
 use counterfoil_format::key::PublicKey;
-use counterfoil_ledger::{Draft, Ledger, Receipt, SecretKey, Signer, SubmissionBuilder, SubmitError, now};
+use counterfoil_ledger::{Log, SecretKey, Signer, SubmissionBuilder, SubmitError, now};
 use counterfoil_rules::governance::Governance;
 use counterfoil_rules::keyring::Enrolled;
 use serde_json::{Value as Json, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// A ledger that is open for changing its keys, with the key that signs the change.
+/// Where the keys of a ledger are changed, with the key that signs the change.
 pub struct Desk<'p> {
     pub place: &'p Place,
-    pub ledger: Ledger,
+    pub log: Log,
     pub governance: Governance,
     author: NamedKey,
 }
 
 impl<'p> Desk<'p> {
-    /// Opens the ledger. The change is signed by the key named, or by the owner's.
+    /// Reads what governs. The change is signed by the key named, or by the owner's.
     pub fn open(place: &'p Place, author: Option<&str>) -> Result<Self> {
-        let ledger = place.ledger()?;
-        let governance = ledger.governance();
+        let log = place.log()?;
+        let governance = log.governance()?;
         let author = place.keys().author(&governance, author, Role::Owner)?;
-        Ok(Desk { place, ledger, governance, author })
+        Ok(Desk { place, log, governance, author })
     }
 
     /// Where the key files lie.
@@ -45,48 +45,61 @@ impl<'p> Desk<'p> {
     pub fn check(&self, change: &KeyChange<'_>) -> Result<()> {
         let body = Body::Key(change.clone());
         body.encode().map_err(|error| Refused::error(error.to_string()))?;
-        let row = self.ledger.log().head().size;
+        let row = self.log.head().size;
         self.governance.check(&body, row).map_err(|error| Refused::error(error.to_string()))
     }
 
-    /// Lands the change, sealed by the key that seals behind it. `secret` is the new key, when it is here.
-    pub fn land(&self, change: &KeyChange<'_>, secret: Option<SecretKey>) -> Result<Receipt> {
-        self.hold_what_seals(change, secret)?;
-        let at = now();
-        let id = random_id(at).map_err(anyhow::Error::msg)?;
-        let mut builder = SubmissionBuilder::new(&self.author.key)?;
-        builder.push(&Draft::with_body(id, Body::Key(change.clone()), at))?;
-        let landed = self.ledger.submit(builder.sign(self.ledger.ledger_id())?);
-        let landed = landed.map_err(|error| match error {
-            SubmitError::Refused { refusal, .. } => Refused::error(refusal.to_string()),
-            SubmitError::NoSealKey { key, .. } => Refused::error(format!(
-                "key {key} would seal the ledger from that row on, and its secret key is not here: nothing could be \
-                 written any more"
-            )),
-            SubmitError::Failed(_) => anyhow::Error::new(error)
-                .context("the change may have landed or not (`counterfoil key list` tells)"),
-            error => error.into(),
-        });
-        landed?.into_iter().next().ok_or_else(|| anyhow!("the ledger gave no receipt"))
+    /// Lands the change. `secret` is the new key, when it is here. Where another key seals behind the change, the ledger must be
+    /// opened to hold it; any other change also lands while somebody else has it open.
+    pub fn land(
+        &self,
+        change: &KeyChange<'_>,
+        secret: Option<SecretKey>,
+        urgency: Urgency,
+    ) -> Result<Landed> {
+        let landed = match self.next_to_seal(change, secret)? {
+            None => {
+                let body = Body::Key(change.clone());
+                act::land(self.place, &self.log, &self.author, body, urgency)
+            }
+            Some(seal_key) => self.land_sealed_by(seal_key, change),
+        };
+        landed.map_err(|error| match error.downcast_ref() {
+            Some(SubmitError::Refused { refusal, .. }) => Refused::error(refusal.to_string()),
+            Some(SubmitError::Failed(_)) => {
+                error.context("the change may have landed or not (`counterfoil key list` tells)")
+            }
+            _ => error,
+        })
     }
 
-    /// Lets the ledger hold the key that seals behind a change.
-    fn hold_what_seals(&self, change: &KeyChange<'_>, secret: Option<SecretKey>) -> Result<()> {
+    fn land_sealed_by(&self, seal_key: SecretKey, change: &KeyChange<'_>) -> Result<Landed> {
+        let ledger = self.place.ledger().context("the key that seals changes with the ledger open here")?;
+        ledger.hold(Arc::new(seal_key));
+        let mut builder = SubmissionBuilder::new(&self.author.key)?;
+        builder.push(&act::draft(Body::Key(change.clone()))?)?;
+        let receipts = ledger.submit(builder.sign(ledger.ledger_id())?)?;
+        let seq = receipts.first().map(|receipt| receipt.seq).context("the ledger gave no receipt")?;
+        let landed = act::landed(ledger.log(), seq)?;
+        // The row is durable; what is not written out by now is made anew by the next open.
+        if let Err(error) = ledger.close() {
+            eprintln!("counterfoil: note: row {seq} has landed, but closing the ledger failed: {error}");
+        }
+        Ok(landed)
+    }
+
+    /// The key that seals behind a change, when it is another than before.
+    fn next_to_seal(&self, change: &KeyChange<'_>, secret: Option<SecretKey>) -> Result<Option<SecretKey>> {
         let sealing = |governance: &Governance| governance.keys.sealing().map(|key| key.key.id());
-        let (mut after, row) = (self.governance.clone(), self.ledger.log().head().size);
+        let (mut after, row) = (self.governance.clone(), self.log.head().size);
         let taken = after.take_in(&Body::Key(change.clone()), row, now());
         taken.map_err(|error| Refused::error(error.to_string()))?;
         let next = after.keys.sealing().filter(|key| sealing(&self.governance) != Some(key.key.id()));
-        let Some(next) = next else { return Ok(()) };
+        let Some(next) = next else { return Ok(None) };
         match secret {
-            Some(secret) if *secret.public() == next.key => self.ledger.hold(Arc::new(secret)),
-            _ => {
-                let secret =
-                    self.keys().load(&next.name).context("the key that would seal behind the change")?;
-                self.ledger.hold(Arc::new(secret));
-            }
+            Some(secret) if *secret.public() == next.key => Ok(Some(secret)),
+            _ => self.keys().load(&next.name).map(Some).context("the key that would seal behind the change"),
         }
-        Ok(())
     }
 
     /// The living key of this name or with this id.
@@ -133,26 +146,20 @@ pub fn public_key(given: &str) -> Result<KeyBytes> {
     Ok(key)
 }
 
-/// Closes the ledger behind a change that has landed.
-pub fn close(ledger: Ledger, receipt: &Receipt) -> Result<()> {
-    let seq = receipt.seq;
-    ledger.close().with_context(|| format!("row {seq} has landed, but closing the ledger failed"))
-}
-
 /// What a change says, the row that says it, and more, as one JSON object.
 pub fn as_json<'m>(
     place: &Place,
     change: &KeyChange<'_>,
-    receipt: &Receipt,
+    landed: &Landed,
     more: impl IntoIterator<Item = (&'m str, Json)>,
 ) -> Result<Json> {
     let log = place.log()?;
     let mut object = body_json::of_body(&Body::Key(change.clone()), &Names::of(&log)?);
     if let Json::Object(fields) = &mut object {
         let of_row = [
-            ("seq", json!(receipt.seq)),
-            ("row_hash", json!(receipt.row_hash.to_string())),
-            ("landed_at", json!(time::print(receipt.landed_at))),
+            ("seq", json!(landed.seq)),
+            ("row_hash", json!(landed.row_hash.to_string())),
+            ("landed_at", json!(time::print(landed.landed_at))),
         ];
         fields.extend(of_row.into_iter().chain(more).map(|(name, value)| (name.to_owned(), value)));
     }
@@ -162,7 +169,7 @@ pub fn as_json<'m>(
 /// Who holds the kill switch by a key that has ended can move it no more.
 pub fn note_on_switch(governance: &Governance, key: KeyId) -> Option<&'static str> {
     (governance.in_force.switch.holder == key).then_some(
-        "The kill switch stays in the hands of the key that ended until it is handed over; every other operator \
-         and the owner can move it.",
+        "The kill switch stays in the hands of the key that ended until it is handed over with `counterfoil \
+         kill-switch hand-over NAME`; every other operator and the owner can move it.",
     )
 }

@@ -1,6 +1,7 @@
 //! `key grant`: enrol a key.
 
-use super::change::{Desk, as_json, close, public_key};
+use super::change::{Desk, as_json, public_key};
+use crate::act::Urgency;
 use crate::exit::Refused;
 use crate::keys::{check_name, there};
 use crate::place::Place;
@@ -116,14 +117,13 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         desk.keys().create()?;
         desk.keys().save(name, secret, passphrase.as_ref())?;
     }
-    let landed = desk.land(&change, secret);
+    let landed = desk.land(&change, secret, Urgency::Plain);
     let receipt = match made {
         true => landed.with_context(|| {
             format!("the new pair is in {}, and the same command grants it; what stopped it", file.display())
         })?,
         false => landed?,
     };
-    close(desk.ledger, &receipt)?;
     let kept = args.public.is_none() && there(&file);
     let encrypted = kept.then(|| SecretKey::is_encrypted(&file)).transpose()?;
     if args.json {

@@ -1,6 +1,7 @@
 //! `key revoke`: end a key.
 
-use super::change::{Desk, as_json, close, note_on_switch};
+use super::change::{Desk, as_json, note_on_switch};
+use crate::act::Urgency;
 use crate::confirm::confirm;
 use crate::exit::Refused;
 use crate::keys::check_name;
@@ -51,6 +52,7 @@ A key that has ended never lives again, and what it has signed stays as it is.
 With --compromised-since the rows that it signed then or later, by the ledger's
 clock, are suspect: nobody can tell from the log whose they are. `counterfoil
 verify` lists them for good, and `counterfoil rollback` takes single ones back.
+It lands also while another process has the ledger open.
 The last key of the owner and the last one that seals cannot be revoked; they
 are rotated. The key's files are not touched.";
 
@@ -76,17 +78,17 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let change =
         KeyChange::Revoke { key: id, compromised_since: args.compromised_since, reason: &args.reason };
     desk.check(&change)?;
-    let before = signed(desk.ledger.log(), id, args.compromised_since)?;
+    let before = signed(&desk.log, id, args.compromised_since)?;
     if !args.json {
         tell(args, key, &desk.governance, &before, out)?;
         out.flush()?;
     }
     confirm(&format!("Revoke {} (key {id})?", printable(&key.name)), args.yes)?;
-    let receipt = desk.land(&change, None)?;
-    // The owner may have signed that very row.
-    let after = signed(desk.ledger.log(), id, args.compromised_since)?;
+    let receipt = desk.land(&change, None, Urgency::Urgent)?;
+    // The owner may have signed that very row, and others may have landed rows while nobody had answered.
+    desk.log.refresh()?;
+    let after = signed(&desk.log, id, args.compromised_since)?;
     let name = key.name.clone();
-    close(desk.ledger, &receipt)?;
     if args.json {
         let suspect = json!(args.compromised_since.map(|_| after.suspect));
         let more = [("signed_rows", json!(after.rows)), ("suspect_rows", suspect)];

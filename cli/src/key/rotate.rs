@@ -3,7 +3,8 @@
 //! The new pair is durable before the row that puts it in force, and takes the old one's file names after it. What is left of
 //! a run that was broken off is told by [`crate::keys`]; the same command goes on from there.
 
-use super::change::{Desk, as_json, close, note_on_switch, public_key};
+use super::change::{Desk, as_json, note_on_switch, public_key};
+use crate::act::Urgency;
 use crate::exit::Refused;
 use crate::keys::{KeyDir, check_name, there};
 use crate::place::Place;
@@ -84,7 +85,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
             file.display()
         )
     };
-    let landed = desk.land(&change, next.secret);
+    let landed = desk.land(&change, next.secret, Urgency::Plain);
     let receipt = if next.kept { landed.with_context(again)? } else { landed? };
     let moved = match next.kept {
         true => keys.succeed(&name, receipt.seq),
@@ -98,7 +99,6 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         )
     })?;
     let (switch, held) = (note_on_switch(&desk.governance, old.key.id()), next.kept);
-    close(desk.ledger, &receipt)?;
     if args.json {
         let file = ("file", json!(held.then(|| keys.secret(&name))));
         let more = [file, ("aside", json!(aside)), ("finished", json!(false))];
