@@ -236,37 +236,65 @@ impl Track {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::convert::Infallible;
 
-    struct About(String);
+    /// A decision about an entity, which may not tell how much it is.
+    struct About(String, bool);
 
     impl Amounts for About {
-        type Error = Infallible;
+        type Error = ();
 
-        fn entity(&self) -> Result<Option<&str>, Infallible> {
+        fn entity(&self) -> Result<Option<&str>, ()> {
             Ok(Some(&self.0))
         }
 
-        fn amount(&self, _: &str) -> Result<Option<Magnitude>, Infallible> {
-            Ok(None)
+        fn amount(&self, _: &str) -> Result<Option<Magnitude>, ()> {
+            if self.1 { Ok(Some(Magnitude::of_int(1))) } else { Err(()) }
         }
+    }
+
+    fn one_each(window: Micros) -> Limits {
+        let span =
+            Span { actions: "*".to_owned(), per: Per::Entity, window, field: Some("spend".to_owned()) };
+        let mut limits = Limits::default();
+        limits.follow(&[LimitRule { span, count: Some(1), most: None }]);
+        limits
+    }
+
+    fn count(limits: &mut Limits, at: Micros, about: &About) -> Result<(), ()> {
+        limits.count("pay", at, about, &mut Vec::new())
+    }
+
+    fn stopped(limits: &mut Limits, at: Micros, name: &str) -> bool {
+        let mut reasons = Vec::new();
+        limits.ask("pay", at, &About(name.to_owned(), true), &mut reasons).unwrap();
+        !reasons.is_empty()
     }
 
     #[test]
     fn names_that_never_come_again_take_no_room() {
-        let span = Span { actions: "*".to_owned(), per: Per::Entity, window: 100, field: None };
-        let mut limits = Limits::default();
-        limits.follow(&[LimitRule { span, count: Some(1), most: None }]);
+        let mut limits = one_each(100);
         for at in 0..10_000 {
-            let Ok(()) = limits.count("pay", at, &About(at.to_string()), &mut Vec::new());
+            count(&mut limits, at, &About(at.to_string(), true)).unwrap();
             assert!(limits.tracks[0].rows.len() <= NAMES + 300, "{at}");
         }
-        let stopped = |limits: &mut Limits, name: i64| {
-            let mut reasons = Vec::new();
-            let Ok(()) = limits.ask("pay", 10_000, &About(name.to_string()), &mut reasons);
-            !reasons.is_empty()
-        };
-        assert!((9_901..10_000).all(|name| stopped(&mut limits, name)));
-        assert!((0..=9_900).all(|name| !stopped(&mut limits, name)));
+        assert!((9_901..10_000).all(|name| stopped(&mut limits, 10_000, &name.to_string())));
+        assert!((0..=9_900).all(|name| !stopped(&mut limits, 10_000, &name.to_string())));
+    }
+
+    #[test]
+    fn names_with_a_row_in_the_window_are_kept_and_so_are_those_that_are_not_known() {
+        let mut limits = one_each(100);
+        count(&mut limits, 0, &About("steady".to_owned(), true)).unwrap();
+        count(&mut limits, 950, &About("steady".to_owned(), true)).unwrap();
+        assert_eq!(count(&mut limits, 950, &About("closed".to_owned(), false)), Err(()));
+        for at in 0..1_000 {
+            count(&mut limits, at.max(950), &About(at.to_string(), true)).unwrap();
+        }
+        assert!(stopped(&mut limits, 1_000, "steady"));
+        let known =
+            |limits: &Limits, at, name: &str| limits.is_known("pay", at, &About(name.to_owned(), true));
+        assert_eq!(known(&limits, 1_049, "closed"), Ok(false));
+        assert_eq!(known(&limits, 1_050, "closed"), Ok(true));
+        assert_eq!(known(&limits, 1_000, "steady"), Ok(true));
     }
 }

@@ -188,6 +188,11 @@ mod tests {
             others.for_each(|(_, term)| expected.add(*term));
             assert_eq!(sum, expected);
         }
+        let (mut sum, tiny) = (Sum { over: 0, rest: Magnitude::MOST }, Magnitude::of(&decimal(1, 38)));
+        sum.add(tiny);
+        assert_eq!(sum, Sum { over: 1, rest: Magnitude::default() });
+        sum.subtract(tiny);
+        assert_eq!(sum, Sum { over: 0, rest: Magnitude::MOST });
         let whole = Magnitude::of_int(1);
         assert!(!Sum::default().passes(whole, whole) && sums[1].passes(whole, Magnitude::of_int(i64::MIN)));
         assert!(sums[terms.len()].passes(Magnitude::default(), Magnitude::MOST));

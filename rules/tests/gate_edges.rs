@@ -136,6 +136,7 @@ fn moves_are_asked_from_where_the_row_has_left_an_entity() {
     assert_eq!(ask(&[("sku-1", "live")]), stopped);
     assert_eq!(ask(&[("sku-1", "test"), ("sku-1", "live")]), []);
     assert_eq!(ask(&[("sku-1", "test"), ("sku-1", "test")]), stopped);
+    assert_eq!(ask(&[("sku-1", "test"), ("sku-1", "live"), ("sku-1", "live")]), stopped);
     assert_eq!(ask(&[("sku-1", "test"), ("sku-1", "")]), stopped);
     assert_eq!(ask(&[("sku-1", "")]), stopped);
     assert_eq!(ask(&[("sku-9", "live")]), []);
