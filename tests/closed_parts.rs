@@ -271,6 +271,17 @@ fn behind_a_withheld_policy_or_switch_nothing_is_decided() {
     }
 }
 
+/// A policy that repeats a limit goes on with what is not known of it.
+#[test]
+fn a_repeated_limit_goes_on_with_what_is_not_known() {
+    let mut shop = Strict::new(1108);
+    let row = shop.forge.next_seq;
+    shop.forge.submit(vec![sell("sku-1").close(PartTag::Subject)]);
+    shop.forge.submit(vec![Draft::body(&Body::Policy(strict_policy()))]);
+    shop.forge.submit(vec![sell("sku-1")]);
+    expect("repeated limit", &judge(&shop.forge.finish()), CheckId::V14, &[row, row + 2]);
+}
+
 /// Limits that were not known are known again under a policy that sets others.
 #[test]
 fn a_new_limit_begins_with_what_is_known() {

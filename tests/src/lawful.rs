@@ -10,7 +10,7 @@ use counterfoil_format::content::{Effect, Evidence, Undo};
 use counterfoil_format::intent::Tier;
 use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::part::PartTag;
-use counterfoil_format::policy::{ActionRule, Reach};
+use counterfoil_format::policy::{ActionRule, PolicyBody, Reach};
 use counterfoil_format::row::Row;
 use counterfoil_format::value::{Decimal, Value};
 
@@ -24,6 +24,7 @@ pub fn lawful() -> Vec<Case> {
             "Rows that were put aside are approved, put aside again, and rejected.",
             reviews(1001),
         ),
+        case("own-approval", "Without separation a row is approved by its author.", own_approval(1009)),
         case("drills", "Drills are held in time, with a decision that each of them stopped.", drills(1002)),
         case("limits", "Limits are reached, windows go by, and policies repeat them or not.", limits(1003)),
         case("scopes", "Keys go as far as they were granted for, and their successors too.", scopes(1004)),
@@ -104,6 +105,19 @@ fn reviews(seed: u64) -> Ledger {
     let release = shop.forge.switch(SwitchAct::Release, false);
     shop.forge.submit(vec![release]);
     approve(&mut shop, unknown, &[]);
+    shop.forge.finish()
+}
+
+fn own_approval(seed: u64) -> Ledger {
+    let mut shop = Strict::new(seed);
+    let both = shop.forge.new_key();
+    let row = grant(&shop.forge, both, &[Role::Executor, Role::Operator], "both", Scope::default());
+    let policy = PolicyBody { separation: false, ..strict_policy() };
+    shop.forge.submit(vec![row, Draft::body(&Body::Policy(policy))]);
+    let sale = Draft::decision("house.sell").add("house/1", -1).by(both);
+    let row = land(&mut shop, sale, &[Reason::UnknownAction]);
+    let approval = shop.forge.review(row, ReviewVerdict::Approve).by(both);
+    land(&mut shop, approval, &[]);
     shop.forge.finish()
 }
 

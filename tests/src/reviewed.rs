@@ -1,7 +1,7 @@
 //! Ledgers in which a human approves or rejects what could not be (V14): one fault each.
 
 use crate::case::{Case, Expected};
-use crate::draft::{Draft, Who, ops_content};
+use crate::draft::{Draft, OWNER, Who, ops_content};
 use crate::output::Ledger;
 use crate::strict::{Strict, grant, reading};
 use counterfoil_format::Hash;
@@ -146,7 +146,8 @@ fn of_approval(seed: u64) -> (Ledger, u64) {
     shop.forge.submit(vec![Draft::decision("stage.move").transition("sku-1", "live")]);
     let approval = shop.forge.review(row, ReviewVerdict::Approve);
     shop.forge.submit(vec![approval]);
-    let again = shop.forge.review(row + 1, ReviewVerdict::Approve);
+    // By somebody else, so that only what it approves is wrong.
+    let again = shop.forge.review(row + 1, ReviewVerdict::Approve).by(OWNER);
     shop.end_with(again)
 }
 
