@@ -13,12 +13,15 @@ use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::intent::Micros;
 use counterfoil_format::landing::{Outcome, Reason};
-use counterfoil_ledger::{Draft, Fate, Inbox, Log, OpenError, Submission, SubmissionBuilder, now};
+use counterfoil_ledger::{Draft, Fate, Inbox, Log, OpenError, Posted, Submission, SubmissionBuilder, now};
 use serde_json::{Value as Json, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a writer may take to look into its inbox. It does so before each group, and many times a second.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait for a writer before seeing whether there is one: it looks several times within.
+const TURN: Duration = Duration::from_millis(200);
 
 /// A row that landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,7 @@ pub fn land(place: &Place, log: &Log, author: &NamedKey, body: Body<'_>, urgency
 
 /// Lands a submission.
 pub fn land_all(place: &Place, log: &Log, submission: Submission, urgency: Urgency) -> Result<Vec<Landed>> {
-    // Left first, it holds also when this program is stopped before the ledger has opened.
+    // What is urgent is left first: it holds also when this program is stopped before the ledger has opened.
     if urgency == Urgency::Plain {
         match place.ledger() {
             Ok(ledger) => {
@@ -84,17 +87,8 @@ pub fn land_all(place: &Place, log: &Log, submission: Submission, urgency: Urgen
         }
     }
     let posted = Inbox::of(place.dir()).post(&submission)?;
-    let mut unopened = None;
-    if urgency == Urgency::Urgent {
-        // Opening looks into the inbox before anything else. A writer that has the ledger does so by itself.
-        match place.ledger() {
-            Ok(ledger) => ledger.close()?,
-            Err(error) if is_locked(&error) => {}
-            Err(error) => unopened = Some(error),
-        }
-    }
-    let patience = if unopened.is_some() { Duration::ZERO } else { PATIENCE };
-    match posted.wait(log, patience)? {
+    let (fate, unopened) = wait(place, log, &posted)?;
+    match fate {
         Fate::Landed(rows) => rows.map(|seq| landed(log, seq)).collect(),
         Fate::Refused(reason) => Err(Refused::error(reason)),
         Fate::Waiting => {
@@ -111,6 +105,29 @@ pub fn land_all(place: &Place, log: &Log, submission: Submission, urgency: Urgen
             "{} was taken away and no such row is to be seen; look at `counterfoil log` and try again",
             posted.path().display()
         )),
+    }
+}
+
+/// Waits until a submission that was left in the inbox has a fate. A writer that has the ledger open comes to it by itself.
+/// When there is none, or none any longer, the ledger is opened here: that too looks into the inbox before anything else.
+/// Yields also why it could not be opened.
+fn wait(place: &Place, log: &Log, posted: &Posted) -> Result<(Fate, Option<anyhow::Error>)> {
+    let since = Instant::now();
+    loop {
+        let fate = posted.wait(log, TURN)?;
+        if matches!(fate, Fate::Landed(_) | Fate::Refused(_)) {
+            return Ok((fate, None));
+        }
+        let unopened = match place.ledger() {
+            Ok(ledger) => {
+                ledger.close()?;
+                None
+            }
+            Err(error) if is_locked(&error) && since.elapsed() < PATIENCE => continue,
+            Err(error) if is_locked(&error) => return Ok((fate, None)),
+            Err(error) => Some(error),
+        };
+        return Ok((posted.wait(log, Duration::ZERO)?, unopened));
     }
 }
 

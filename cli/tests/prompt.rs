@@ -26,8 +26,18 @@ impl Typist {
         let program = env!("CARGO_BIN_EXE_counterfoil");
         let command =
             format!("counterfoil() {{ '{program}' -l '{}' \"$@\"; }}; {command}", shop.path().display());
-        let mut script = Command::new("script");
-        script.args(["--quiet", "--return", "--command", &command, "/dev/null"]).env("SHELL", "/bin/bash");
+        // The tests may run in the background, where what is started would ignore the interrupt key.
+        let mut script = Command::new("env");
+        script.args([
+            "--default-signal=INT",
+            "script",
+            "--quiet",
+            "--return",
+            "--command",
+            &command,
+            "/dev/null",
+        ]);
+        script.env("SHELL", "/bin/bash");
         for variable in ["COUNTERFOIL_LEDGER", "COUNTERFOIL_KEY_DIR", "COUNTERFOIL_PASSPHRASE_FILE"] {
             script.env_remove(variable);
         }

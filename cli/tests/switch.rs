@@ -89,6 +89,28 @@ fn a_writer_that_is_killed_right_after_loses_no_pull() {
     assert_eq!(shop.run(&["verify"]).status, 0);
 }
 
+/// A writer that never comes to what was left for it, and then is gone, leaves it to who waits.
+#[test]
+fn what_waits_for_a_writer_that_goes_is_landed_by_who_waits() {
+    let shop = Shop::open();
+    let mut writer = Writer::of(&shop);
+    writer.land(1);
+    let stop = std::process::Command::new("kill").args(["-STOP", &writer.child.id().to_string()]).status();
+    assert!(stop.unwrap().success());
+    let handed = std::thread::scope(|scope| {
+        let handing = scope.spawn(|| shop.run(&["kill-switch", "hand-over", "owner", "--json"]));
+        let inbox = shop.path().join("inbox");
+        let is_left = || std::fs::read_dir(&inbox).is_ok_and(|mut files| files.next().is_some());
+        while !is_left() && !handing.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        writer.child.kill().unwrap();
+        handing.join().unwrap()
+    });
+    writer.child.wait().unwrap();
+    assert_eq!((&handed.json()["holder"], &handed.json()["outcome"]), (&"owner".into(), &"applied".into()));
+}
+
 #[test]
 fn it_is_handed_over_to_operators_alone_and_every_row_says_who_holds_it() {
     let shop = Shop::open();

@@ -13,7 +13,7 @@ use counterfoil_rules::governance::{InForce, Switch};
 use counterfoil_rules::keyring::roles_for;
 use counterfoil_rules::limits::{Amounts, Limits};
 use counterfoil_rules::number::Magnitude;
-use counterfoil_rules::policy::Policy;
+use counterfoil_rules::policy::{Policy, Rule};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
@@ -152,8 +152,9 @@ impl Sight for Decision {
         Ok(String::new())
     }
 
-    fn readings(&self, metric: &str) -> Result<Vec<Decimal>, Infallible> {
-        Ok(self.margin.into_iter().filter(|_| metric == "margin").collect())
+    fn readings(&self, _: &Rule, take: &mut dyn FnMut(&str, &Decimal)) -> Result<(), Infallible> {
+        self.margin.iter().for_each(|reading| take("margin", reading));
+        Ok(())
     }
 }
 

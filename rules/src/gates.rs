@@ -13,7 +13,7 @@ use counterfoil_format::landing::{Reason, Reversibility};
 use counterfoil_format::policy::Reach;
 use counterfoil_format::value::Decimal;
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What a decision says of itself where nobody has to look.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +38,9 @@ pub trait Sight: Amounts {
     fn moves(&self) -> Result<Vec<(&str, &str)>, Self::Error>;
     /// The stage that an entity is in before it; empty for none.
     fn stage(&self, entity: &str) -> Result<String, Self::Error>;
-    /// The readings of a metric that it points to: those about its own entity, and those about none.
-    fn readings(&self, metric: &str) -> Result<Vec<Decimal>, Self::Error>;
+    /// Hands over the readings that it points to and may rest on, each with its metric. Those of metrics that the rule does
+    /// not ask for may be left out.
+    fn readings(&self, rule: &Rule, take: &mut dyn FnMut(&str, &Decimal)) -> Result<(), Self::Error>;
 }
 
 /// What a judge says of a decision.
@@ -65,9 +66,9 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Whether it is a reading of this metric that a decision about this entity can rest on.
-    pub fn serves(&self, metric: &str, entity: Option<&str>) -> bool {
-        self.metric == metric && (self.entity.is_none() || self.entity.as_deref() == entity)
+    /// Whether a decision about this entity can rest on it: a reading of that entity can serve, and one of none.
+    pub fn serves(&self, entity: Option<&str>) -> bool {
+        self.entity.is_none() || self.entity.as_deref() == entity
     }
 }
 
@@ -126,21 +127,25 @@ impl InForce {
     }
 
     fn metrics<S: Sight>(&self, rule: &Rule, sight: &S, reasons: &mut Vec<Reason>) -> Result<(), S::Error> {
-        let (mut missing, mut uncalibrated, mut below) = (false, false, false);
-        for (metric, fixed) in &rule.metrics {
-            let readings = sight.readings(metric)?;
-            let floor =
-                fixed.or_else(|| self.calibrations.get(metric).map(|calibrated| calibrated.threshold));
-            missing |= readings.is_empty();
-            uncalibrated |= floor.is_none();
-            below |= floor.is_some_and(|floor| {
-                readings.iter().any(|reading| compare(reading, &floor) == Ordering::Less)
-            });
+        if rule.metrics.is_empty() {
+            return Ok(());
         }
-        reasons.extend(missing.then_some(Reason::MetricMissing));
+        let (mut met, mut below) = (vec![false; rule.metrics.len()], false);
+        sight.readings(rule, &mut |metric, reading| {
+            let Some((place, least)) = rule.metric(metric) else { return };
+            met.get_mut(place).into_iter().for_each(|met| *met = true);
+            below |= self.floor(least).is_some_and(|floor| compare(reading, &floor) == Ordering::Less);
+        })?;
+        let uncalibrated = rule.metrics.iter().any(|least| self.floor(least).is_none());
+        reasons.extend(met.contains(&false).then_some(Reason::MetricMissing));
         reasons.extend(uncalibrated.then_some(Reason::MetricUncalibrated));
         reasons.extend(below.then_some(Reason::MetricBelowFloor));
         Ok(())
+    }
+
+    /// The least reading of a metric: the number that the policy sets, else the one that was calibrated last.
+    fn floor(&self, (metric, fixed): &(String, Option<Decimal>)) -> Option<Decimal> {
+        fixed.or_else(|| self.calibrations.get(metric).map(|calibrated| calibrated.threshold))
     }
 }
 
@@ -169,7 +174,7 @@ fn judge<S: Sight>(
 
 /// Whether all moves are allowed, each from the stage that the ones before it left.
 fn moves_go<S: Sight>(lifecycle: &Lifecycle, sight: &S) -> Result<bool, S::Error> {
-    let mut moved: HashMap<&str, &str> = HashMap::new();
+    let mut moved: BTreeMap<&str, &str> = BTreeMap::new();
     for (entity, to) in sight.moves()? {
         let allowed = match moved.get(entity) {
             Some(from) => lifecycle.allows(from, to),

@@ -13,6 +13,7 @@ use crate::governance::{Governance, GovernanceError};
 use crate::keyring::KeyError;
 use crate::limits::{Amounts, Limits};
 use crate::number::Magnitude;
+use crate::policy::Rule;
 use crate::state::{Leaf, State};
 use counterfoil_format::body::{Body, ReviewVerdict};
 use counterfoil_format::codec::CodecError;
@@ -254,15 +255,15 @@ impl<W: World> Sight for Seen<'_, '_, W> {
         Ok(stage(self.world.leaf(&stage_key(entity))?))
     }
 
-    fn readings(&self, metric: &str) -> Result<Vec<Decimal>, W::Error> {
-        let mut readings = Vec::new();
+    fn readings(&self, _: &Rule, take: &mut dyn FnMut(&str, &Decimal)) -> Result<(), W::Error> {
         for item in &self.proposal.evidence {
             let Evidence::Row(row) = *item else { continue };
             let measured = self.world.reading(row)?;
-            let serving = measured.filter(|measured| measured.serves(metric, self.proposal.entity));
-            readings.extend(serving.map(|measured| measured.value));
+            if let Some(measured) = measured.filter(|measured| measured.serves(self.proposal.entity)) {
+                take(&measured.metric, &measured.value);
+            }
         }
-        Ok(readings)
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::keyring::roles_for;
 use crate::number::Magnitude;
 use counterfoil_format::intent::{Kind, Micros, Tier};
-use counterfoil_format::policy::{ActionRule, Class, Floor, Limit, Per, PolicyBody, Reach, matches};
+use counterfoil_format::policy::{self, ActionRule, Class, Floor, Limit, Per, PolicyBody, Reach, matches};
 use counterfoil_format::value::Decimal;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -41,7 +41,7 @@ pub struct Rule {
     pub attested: bool,
     /// How reversible it must be.
     pub reach: Reach,
-    /// Readings that it must rest on; a metric without a number has the floor that was calibrated.
+    /// Readings that it must rest on, ascending by metric; one without a number has the floor that was calibrated.
     pub metrics: Vec<(String, Option<Decimal>)>,
 }
 
@@ -50,7 +50,8 @@ pub struct Rule {
 pub struct Lifecycle {
     /// The stages, ascending.
     pub stages: Vec<String>,
-    moves: BTreeSet<(String, String)>,
+    /// Where a move may go, by where it begins.
+    moves: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A limit.
@@ -90,14 +91,7 @@ impl Policy {
         prefixed.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Policy {
             separation: body.separation,
-            lifecycle: body.lifecycle.as_ref().map(|lifecycle| Lifecycle {
-                stages: lifecycle.stages.iter().map(|&stage| stage.to_owned()).collect(),
-                moves: lifecycle
-                    .moves
-                    .iter()
-                    .map(|moved| (moved.from.to_owned(), moved.to.to_owned()))
-                    .collect(),
-            }),
+            lifecycle: body.lifecycle.as_ref().map(Lifecycle::from_body),
             limits: body.limits.iter().map(LimitRule::from_body).collect(),
             drill_period: body.drill_period,
             segment_bytes: body.segment_bytes,
@@ -141,17 +135,31 @@ impl Rule {
             metrics: rule.metrics.iter().map(|least| (least.metric.to_owned(), floor(least.floor))).collect(),
         }
     }
+
+    /// The metric of this name, when the rule asks for it, and its place among the metrics.
+    pub fn metric(&self, name: &str) -> Option<(usize, &(String, Option<Decimal>))> {
+        let place = self.metrics.binary_search_by(|(metric, _)| metric.as_str().cmp(name)).ok()?;
+        Some((place, self.metrics.get(place)?))
+    }
 }
 
 impl Lifecycle {
+    fn from_body(lifecycle: &policy::Lifecycle<'_>) -> Self {
+        let mut moves: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for moved in &lifecycle.moves {
+            moves.entry(moved.from.to_owned()).or_default().insert(moved.to.to_owned());
+        }
+        Lifecycle { stages: lifecycle.stages.iter().map(|&stage| stage.to_owned()).collect(), moves }
+    }
+
     /// Whether a move is allowed; empty text stands for no stage.
     pub fn allows(&self, from: &str, to: &str) -> bool {
-        self.moves.contains(&(from.to_owned(), to.to_owned()))
+        self.moves.get(from).is_some_and(|allowed| allowed.contains(to))
     }
 
     /// The allowed moves, ascending.
     pub fn moves(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.moves.iter().map(|(from, to)| (from.as_str(), to.as_str()))
+        self.moves.iter().flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
     }
 }
 

@@ -19,6 +19,7 @@ use counterfoil_rules::gates::{Judged, Sight};
 use counterfoil_rules::land::{moves, stage};
 use counterfoil_rules::limits::Amounts;
 use counterfoil_rules::number::Magnitude;
+use counterfoil_rules::policy::Rule;
 
 const SUBJECT: &str = "its subject is withheld or erased";
 const ACTORS: &str = "its actors are withheld or erased";
@@ -108,29 +109,28 @@ impl Sight for Seen<'_> {
         Ok(stage(state.get(&counterfoil_format::ops::stage_key(entity)).cloned()))
     }
 
-    fn readings(&self, metric: &str) -> Result<Vec<Decimal>, &'static str> {
+    fn readings(&self, rule: &Rule, take: &mut dyn FnMut(&str, &Decimal)) -> Result<(), &'static str> {
         let row = self.record().ok_or(EVIDENCE)?;
         if let Some(Slot::Closed(_)) = row.part(PartTag::Evidence) {
             return Err(EVIDENCE);
         }
         let evidence = row.content(PartTag::Evidence).map(Evidence::decode_all).transpose();
-        let mut values = Vec::new();
         for item in evidence.map_err(|_| EVIDENCE)?.unwrap_or_default() {
             let Evidence::Row(cited) = item else { continue };
             if cited >= self.row.seq {
                 continue;
             }
             match self.readings.get(cited) {
-                Some(reading) if reading.metric == metric => {
+                Some(reading) if rule.metric(reading.metric).is_some() => {
                     let of = reading.entity.ok_or(OF_READING)?;
                     if of.is_empty() || self.entity()? == Some(of) {
-                        values.push(reading.value);
+                        take(reading.metric, &reading.value);
                     }
                 }
                 None if self.readings.may_be(cited) => return Err(READINGS),
                 _ => {}
             }
         }
-        Ok(values)
+        Ok(())
     }
 }
