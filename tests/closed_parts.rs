@@ -2,7 +2,7 @@
 //! nothing that is withheld is ever held against a row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
-use counterfoil_format::body::{Body, Reading, ReviewVerdict, SwitchAct};
+use counterfoil_format::body::{Body, Reading, ReviewVerdict, Role, Scope, SwitchAct};
 use counterfoil_format::content::{Effect, Evidence, Undo};
 use counterfoil_format::landing::{Landing, Outcome, Reason, Reversibility};
 use counterfoil_format::part::PartTag;
@@ -11,7 +11,7 @@ use counterfoil_format::value::{Decimal, Value};
 use counterfoil_tests::draft::Draft;
 use counterfoil_tests::output::Ledger;
 use counterfoil_tests::rng::Rng;
-use counterfoil_tests::strict::{Strict, WINDOW, reading, strict_policy};
+use counterfoil_tests::strict::{Strict, WINDOW, grant, reading, strict_policy};
 use counterfoil_verifier::{CheckId, Options, Report, Status, Verdict, verify, verify_sequential};
 
 fn judge(ledger: &Ledger) -> Report {
@@ -269,6 +269,25 @@ fn behind_a_withheld_policy_or_switch_nothing_is_decided() {
         let (ledger, _) = Strict::new(1106).end_with(dry);
         expect("dry run", &judge(&ledger), CheckId::V14, &[]);
     }
+}
+
+/// Behind a withheld key row it is not known whose names its key has: whether a judge or who approves is its author.
+#[test]
+fn behind_a_withheld_key_row_names_are_not_held_against_anybody() {
+    let mut shop = Strict::new(1109);
+    let agent = shop.forge.new_key();
+    let roles = [Role::Executor, Role::Operator];
+    let row = grant(&shop.forge, agent, &roles, "agent", Scope::default()).close(PartTag::Body);
+    shop.forge.submit(vec![row]);
+    let row = shop.forge.next_seq;
+    // With its author's name the judge is not separate; with the planner's it is not, whoever the author is.
+    shop.forge.submit(vec![sell("sku-1").actors("planner", "agent", 900_000, "agent").by(agent)]);
+    shop.forge.submit(vec![sell("sku-1").actors("planner", "planner", 900_000, "agent").by(agent)]);
+    shop.forge.submit(vec![acts("house.sell")]);
+    let approval = shop.forge.review(row + 2, ReviewVerdict::Approve).by(agent);
+    shop.forge.submit(vec![approval]);
+    let report = judge(&shop.forge.finish());
+    expect("names", &report, CheckId::V14, &[row, row + 3]);
 }
 
 /// A policy that repeats a limit goes on with what is not known of it.

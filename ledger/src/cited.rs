@@ -27,9 +27,9 @@ pub(crate) fn check_cited(
         }
         Some(Body::Review(review)) => {
             let stored = log.row(review.row)?;
-            let separation = governance.in_force.policy.separation;
+            let apart = governance.in_force.policy.separation.then_some(&*governance.keys);
             let commitments = intent.commitments().map_err(|error| SubmitError::Format { index, error })?;
-            let put_aside = check_review(review, &proposal.head, &commitments, separation, &stored.parse()?);
+            let put_aside = check_review(review, &proposal.head, &commitments, apart, &stored.parse()?);
             return put_aside.map(Some).map_err(|fault| refused(fault.to_string()));
         }
         Some(Body::KillSwitch(switch)) => {

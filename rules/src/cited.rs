@@ -1,5 +1,6 @@
 //! What a row cites of an earlier one: the row that a human approves or rejects, the decision that a drill has stopped.
 
+use crate::keyring::Keyring;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Drill, ReviewOf, ReviewVerdict};
 use counterfoil_format::codec::CodecError;
@@ -29,12 +30,14 @@ pub enum CitedFault {
     #[error("it rejects row {0}, and has operations or effects of its own")]
     RejectionActs(u64),
     /// Who wrote a row may not approve it.
-    #[error("key {key} wrote row {row} and may not approve it: the policy in force keeps the two apart")]
+    #[error(
+        "{name} wrote row {row} and may not approve it, by whatever key: the policy in force keeps the two apart"
+    )]
     OwnRow {
         /// The row.
         row: u64,
-        /// The key.
-        key: KeyId,
+        /// Who wrote it.
+        name: String,
     },
     /// The cited decision was not stopped by the drill.
     #[error("row {probe} is no live decision that the switch stopped while the drill of row {began} lasted")]
@@ -63,12 +66,12 @@ pub const APPROVED: [PartTag; 5] =
     [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Ops, PartTag::Effects];
 
 /// Checks a review row against the row that it is about. `commitments` are those of the review row's own parts, in tag
-/// order; `separation` says whether nobody may approve what they wrote.
+/// order; `apart` has the keys by which people are told apart, where nobody may approve what they wrote.
 pub fn check_review(
     review: &ReviewOf<'_>,
     head: &IntentHead<'_>,
     commitments: &[Hash],
-    separation: bool,
+    apart: Option<&Keyring>,
     target: &Row<'_>,
 ) -> Result<PutAside, CitedFault> {
     let row = review.row;
@@ -84,8 +87,8 @@ pub fn check_review(
         let acts = head.parts & (PartTag::Ops.bit() | PartTag::Effects.bit()) != 0;
         return if acts { Err(CitedFault::RejectionActs(row)) } else { Ok(put_aside) };
     }
-    if separation && target.head.author == head.author {
-        return Err(CitedFault::OwnRow { row, key: head.author });
+    if let Some(name) = apart.and_then(|keys| one_holder(keys, &target.head.author, &head.author)) {
+        return Err(CitedFault::OwnRow { row, name });
     }
     let same = [
         ("action", target.head.action == head.action),
@@ -105,6 +108,15 @@ pub fn check_review(
         }
     }
     Ok(put_aside)
+}
+
+/// Who holds both keys, when it is one: the name under which both are enrolled.
+fn one_holder(keys: &Keyring, left: &KeyId, right: &KeyId) -> Option<String> {
+    let name = |key: &KeyId| keys.get(key).map(|key| key.name.clone());
+    match (name(left), name(right)) {
+        (Some(left), Some(right)) => (left == right).then_some(left),
+        _ => (left == right).then(|| format!("key {left}")),
+    }
 }
 
 /// Checks that a decision was stopped by the switch while a drill lasted.

@@ -5,7 +5,7 @@ use crate::draft::{Draft, OWNER, Who, ops_content};
 use crate::output::Ledger;
 use crate::strict::{Strict, grant, reading};
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, ReviewOf, ReviewVerdict, Role, Scope};
+use counterfoil_format::body::{Body, KeyChange, ReviewOf, ReviewVerdict, Role, Scope};
 use counterfoil_format::content::{Effect, Evidence, Undo};
 use counterfoil_format::intent::Tier;
 use counterfoil_format::landing::Reason;
@@ -129,6 +129,11 @@ fn targets() -> Vec<Case> {
         ),
         case("v14-rejection-acts", "A rejection has operations.", acts(629)),
         case("v14-own-approval", "A row is approved by its author, under separation.", own(630)),
+        case(
+            "v14-own-approval-rotated",
+            "A row is approved by its author with the key that came after, under separation.",
+            own_rotated(631),
+        ),
     ]
 }
 
@@ -189,6 +194,18 @@ fn own(seed: u64) -> (Ledger, u64) {
     shop.forge.submit(vec![Draft::decision("house.sell").add("house/1", -1).by(who)]);
     let approval = shop.forge.review(row, ReviewVerdict::Approve).by(who);
     shop.end_with(approval)
+}
+
+fn own_rotated(seed: u64) -> (Ledger, u64) {
+    let mut shop = Strict::new(seed);
+    let who = both(&mut shop);
+    let row = shop.forge.next_seq;
+    shop.forge.submit(vec![Draft::decision("house.sell").add("house/1", -1).by(who)]);
+    let approval = shop.forge.review(row, ReviewVerdict::Approve);
+    let (old, next) = (shop.forge.key_id(who), shop.forge.new_key());
+    let change = KeyChange::Rotate { old, key: shop.forge.public(next) };
+    shop.forge.submit(vec![Draft::body(&Body::Key(change))]);
+    shop.end_with(approval.by(next))
 }
 
 /// What no approval lets pass, and what the human has not seen.

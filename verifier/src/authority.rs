@@ -177,13 +177,17 @@ impl Authority {
     }
 
     /// What the gates have to know of a row and what only the rows before it tell: whether its judge has its author's name,
-    /// and whether it brings a decision back.
+    /// under which names authors are enrolled, and whether it brings a decision back.
     fn relate(&self, row: &mut RowFacts, arena: &[u8]) {
         let Some(governance) = &self.governance else { return };
         if let Judge::Named { by, is_party, .. } = &mut row.judge {
-            let author = governance.keys.get(&row.author);
-            *is_party |= author.is_some_and(|author| author.name == text(arena, by));
+            let is_author = match governance.keys.get(&row.author) {
+                Some(author) => Some(author.name == text(arena, by)),
+                None => self.doubt().is_none().then_some(false),
+            };
+            *is_party = if *is_party == Some(true) { *is_party } else { is_author };
         }
+        row.keys = (row.kind == Kind::Review).then(|| governance.keys.clone());
         let body = row.body.bytes(arena).filter(|_| row.kind == Kind::Rollback);
         if let Some(Ok(Body::Rollback(rollback))) = body.map(|bytes| Body::decode(row.kind, bytes)) {
             row.brings_back = governance.brings_back(rollback.target);

@@ -13,6 +13,7 @@ use counterfoil_format::row::Row;
 use counterfoil_format::verdict::write_claim;
 use counterfoil_rules::gates::reversibility;
 use counterfoil_rules::governance::InForce;
+use counterfoil_rules::keyring::Keyring;
 use std::sync::Arc;
 
 /// Bytes in the arena of a group. There are no more of them than a group has, so 32 bits hold their places.
@@ -80,6 +81,8 @@ pub(crate) struct RowFacts {
     pub brings_back: bool,
     /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
     pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
+    /// Of a review row, by what its author and that of the row it is about are told apart.
+    pub keys: Option<Arc<Keyring>>,
 }
 
 /// What the ledger has stamped on a row.
@@ -108,8 +111,9 @@ pub(crate) enum Judge {
         score: u32,
         /// The judge's name, in the arena.
         by: Piece,
-        /// Whether the planner has the same name; or the author, which is found where the keys are looked at.
-        is_party: bool,
+        /// Whether the planner has the same name; or the author, which is found where the keys are looked at. `None`
+        /// when the author's name is not known.
+        is_party: Option<bool>,
         verdict: Option<Box<Verdict>>,
     },
 }
@@ -224,6 +228,7 @@ impl RowFacts {
             reversibility,
             brings_back: false,
             in_force: None,
+            keys: None,
         })
     }
 
@@ -255,7 +260,7 @@ impl Judge {
         Judge::Named {
             score: judge.score,
             by: store(judge.by.as_bytes(), arena),
-            is_party: judge.by == actors.planner,
+            is_party: Some(judge.by == actors.planner),
             verdict: judge.attestation.map(verdict),
         }
     }

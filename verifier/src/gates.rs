@@ -23,6 +23,8 @@ use counterfoil_rules::land::outcome;
 use counterfoil_rules::limits::Limits;
 
 const CITED_LOST: &str = "the row that it is about cannot be read";
+const AUTHORS_LOST: &str =
+    "a key is not known by which its author and that of the row it is about are told apart";
 const BODY_CLOSED: &str = "its body is withheld";
 const EFFECTS_CLOSED: &str = "its effects are withheld or erased, and with them how reversible it is";
 
@@ -201,8 +203,13 @@ impl Gates {
         let (Ok(target), Some(own)) = (Row::parse(&record), seen.record()) else {
             return Ok(lost(CITED_LOST));
         };
-        let separation = in_force.policy.separation;
-        match check_review(&review, &own.head, &commitments(&own), separation, &target) {
+        let apart = row.keys.as_deref().filter(|_| in_force.policy.separation);
+        if let Some(keys) = apart
+            && [row.author, target.head.author].iter().any(|author| keys.get(author).is_none())
+        {
+            return Ok(lost(AUTHORS_LOST));
+        }
+        match check_review(&review, &own.head, &commitments(&own), apart, &target) {
             Ok(put_aside) => Ok(gated(Some(put_aside))),
             Err(CitedFault::Codec(_)) => Ok(lost(CITED_LOST)),
             Err(fault) => {

@@ -23,6 +23,7 @@ use counterfoil_rules::policy::Rule;
 
 const SUBJECT: &str = "its subject is withheld or erased";
 const ACTORS: &str = "its actors are withheld or erased";
+const AUTHOR: &str = "the key of its author is not known, and with it whether its judge has the same name";
 const EVIDENCE: &str = "its evidence is withheld or erased";
 const OPS: &str = "its operations are withheld";
 const EFFECTS: &str = "its effects are withheld or erased";
@@ -86,7 +87,7 @@ impl Sight for Seen<'_> {
             Judge::Named { score, is_party, verdict, .. } => {
                 let by_author =
                     verdict.as_ref().is_some_and(|verdict| verdict.attestation.key == self.author);
-                let separate = !is_party && !by_author;
+                let separate = !is_party.ok_or(AUTHOR)? && !by_author;
                 Ok(Some(Judged { score: *score, separate, attested: verdict.is_some() }))
             }
         }
