@@ -208,6 +208,10 @@ class Ledger:
         else:
             self.tree = None
         entry = Entry(number, place, row, self.standing)
+        if row.head is not None:
+            author = self.keys.get(row.head.author)
+            entry.writer = None if author is None else author.name
+            entry.keys_in_doubt = self.keys.may_miss(number)
         if row.head is None or row.landing is None:
             self._lose()
         else:

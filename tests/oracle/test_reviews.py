@@ -54,7 +54,7 @@ class Reviews(Forged):
         book.review(4, reversibility=b"\x01")
         self.passes(book)
         book.review(6, reversibility=b"\x01")
-        self.finds(book, "V14", says="no decision", row=9)
+        self.finds(book, "V14", says="no live decision", row=9)
 
     def test_other_rows(self) -> None:
         """Another hash, a row that was applied, one that is no decision, and one to come."""
@@ -66,11 +66,11 @@ class Reviews(Forged):
             {"body": forge.review(2**64 - 1, bytes(32))},
         ):
             book.review(4, reversibility=b"\x01", **fields)
-            self.finds(book, "V14", says="no decision", row=5)
+            self.finds(book, "V14", says="no live decision", row=5)
             book.drop()
         book.decide(self.agent, "a")
         book.review(5)
-        self.finds(book, "V14", says="no decision", row=6)
+        self.finds(book, "V14", says="no live decision", row=6)
 
     def test_other_contents(self) -> None:
         """Each of the five parts is the decision's, salt included; so are action, tier, mode."""
@@ -130,7 +130,7 @@ class Reviews(Forged):
         self.finds(book, "V14", says="reasons are live-not-allowed")
 
     def test_whose_author(self) -> None:
-        """The judge is separate from the decision's author, not from that of the approval."""
+        """Its key is not that of the decision's author, its name not the approver's."""
         both, rules = forge.Signer(7), [forge.rule("*", tier=1)]
         writers = [(kinds.DECISION, 0x0D), (kinds.REVIEW, 0x0D)]
         policy = {"separation": True, "writers": writers}
@@ -141,7 +141,13 @@ class Reviews(Forged):
                 separate = [] if author is self.agent else [Reason.JUDGE_NOT_SEPARATE]
                 reasons = [Reason.TIER_TOO_LOW, *separate]
                 book.decide(author, "a", tier=0, judge=(both, "both", 5), reasons=reasons)
-                book.review(5, author=reviewer, reasons=separate)
+                book.review(5, reasons=separate)
+                book.review(5, author=reviewer, reasons=[Reason.JUDGE_NOT_SEPARATE])
+                if separate:
+                    self.passes(book)
+                    continue
+                self.finds(book, "V14", says="settled before", row=7)
+                book.drop()
                 self.passes(book)
 
     def test_separation(self) -> None:
