@@ -72,6 +72,57 @@ class Reviews(Forged):
         book.review(5)
         self.finds(book, "V14", says="no live decision", row=6)
 
+    def test_dry_decision(self) -> None:
+        """A dry run that was put aside is neither approved nor rejected."""
+        book = self.book(forge.rule("*", tier=1))
+        book.decide(self.agent, "a", tier=2, live=False, reasons=[Reason.TIER_TOO_LOW])
+        for verdict in (0, 1):
+            for live in (True, False):
+                book.review(4, verdict, live=live)
+                self.finds(book, "V14", says="no live decision", row=5)
+                book.drop()
+
+    def test_probe(self) -> None:
+        """The end of a drill settles its probe; one that is tried, or no end, does not."""
+        book = self.book()
+        self.turn(book, 3, True)
+        probe = book.decide(self.agent, "a", reasons=[Reason.KILL_SWITCH])
+        self.turn(book, 3, False, (4, probe), live=False)
+        book.review(probe, reasons=[Reason.KILL_SWITCH])
+        self.passes(book)
+        self.turn(book, 3, False, (4, probe))
+        self.passes(book)
+        for verdict in (0, 1):
+            book.review(probe, verdict)
+            self.finds(book, "V14", says="settled before", row=9)
+            book.drop()
+
+    def test_probe_of_no_drill(self) -> None:
+        """An end that does not go through settles nothing."""
+        book = self.book()
+        self.turn(book, 0, True)
+        aside = book.decide(self.agent, "a", reasons=[Reason.KILL_SWITCH])
+        self.turn(book, 3, False, (4, aside))
+        book.kill_switch_row = 4
+        self.turn(book, 1, False)
+        book.review(aside)
+        self.finds(book, "V18", says="not engaged by a drill", row=6)
+
+    def test_closed_end(self) -> None:
+        """The closed end of a drill may have settled any row."""
+        book = self.book()
+        self.turn(book, 3, True)
+        probe = book.decide(self.agent, "a", reasons=[Reason.KILL_SWITCH])
+        self.turn(book, 3, False, (4, probe), closed=[BODY])
+        book.review(probe, 1)
+        self.unsure(book, "V09", "V14", "V18")
+
+    def turn(self, book: forge.Forge, act: int, engaged: bool,
+             drill: tuple[int, int] | None = None, **fields: Any) -> None:  # fmt: skip
+        """Lands a kill-switch row of the operator."""
+        body = forge.turn(act, engaged, self.operator, drill)
+        book.land(forge.Draft(kinds.KILL_SWITCH, self.operator, body, **fields))
+
     def test_other_contents(self) -> None:
         """Each of the five parts is the decision's, salt included; so are action, tier, mode."""
         book = self.aside()
@@ -149,6 +200,28 @@ class Reviews(Forged):
                 self.finds(book, "V14", says="settled before", row=7)
                 book.drop()
                 self.passes(book)
+
+    def test_names(self) -> None:
+        """The judge's name is not the approver's, and not that of the decision's author either."""
+        separate = Reason.JUDGE_NOT_SEPARATE
+        book = self.book(forge.rule("*", tier=1), separation=True)
+        for name in ("owner", "operator"):
+            said = {ACTORS: forge.actors("", name)}
+            aside = book.decide(self.agent, "a", tier=2, parts=said, reasons=[Reason.TIER_TOO_LOW])
+            for author in (book.owner, self.operator):
+                own = (name == "owner") == (author is not self.operator)
+                book.review(aside, author=author, reasons=[separate] if own else [])
+                self.passes(book)
+                book.drop()
+                book.review(aside, author=author, reasons=[] if own else [separate])
+                self.finds(book, "V14", says="reasons are", row=aside + 1)
+                book.drop()
+        said = {ACTORS: forge.actors("", "agent")}
+        aside = book.decide(self.agent, "a", parts=said, reasons=[separate])
+        book.review(aside, reasons=[separate])
+        self.passes(book)
+        book.review(aside)
+        self.finds(book, "V14", says="reasons are judge-not-separate")
 
     def test_separation(self) -> None:
         """Who wrote does not approve, where the policy says so; but may reject."""
