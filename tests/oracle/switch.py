@@ -103,8 +103,10 @@ class Switch:
                 raise Unknown("whether it goes through is not known")
         except Unknown as error:
             self.report.skip("V18", str(error), entry.place)
-            if applied and entry.through is not False:
-                self.lost()
+            if entry.through is not False:
+                entry.through = None
+                if applied:
+                    self.lost()
             return
         entry.through = stands and entry.through
         if not applied or not entry.through:

@@ -117,6 +117,15 @@ class Reviews(Forged):
         book.review(probe, 1)
         self.unsure(book, "V09", "V14", "V18")
 
+    def test_closed_beginning(self) -> None:
+        """Where the beginning of a drill is closed, its end may have settled its probe."""
+        book = self.book()
+        self.turn(book, 3, True, closed=[BODY])
+        probe = book.decide(self.agent, "a", reasons=[Reason.KILL_SWITCH])
+        self.turn(book, 3, False, (4, probe))
+        book.review(probe, 1)
+        self.unsure(book, "V09", "V14", "V18", says="whether the drill that ends in row 6 was on")
+
     def turn(self, book: forge.Forge, act: int, engaged: bool,
              drill: tuple[int, int] | None = None, **fields: Any) -> None:  # fmt: skip
         """Lands a kill-switch row of the operator."""
