@@ -290,6 +290,34 @@ fn behind_a_withheld_key_row_names_are_not_held_against_anybody() {
     expect("names", &report, CheckId::V14, &[row, row + 3]);
 }
 
+/// Behind a withheld rollback it is not known whether others bring a decision back, or take back what is not in force.
+#[test]
+fn behind_a_withheld_rollback_chains_are_not_held_against_anybody() {
+    let mut shop = Strict::new(1110);
+    let sold = shop.forge.next_seq;
+    shop.forge.submit(vec![sell("sku-1")]);
+    let back = shop.forge.rollback(sold, false);
+    shop.forge.submit(vec![back.close(PartTag::Body)]);
+    let engaged = shop.forge.switch(SwitchAct::Engage, true);
+    shop.forge.submit(vec![engaged]);
+    let redo = shop.forge.rollback(sold + 1, false);
+    shop.forge.submit(vec![redo]);
+    let report = judge(&shop.forge.finish());
+    expect("redo", &report, CheckId::V14, &[]);
+    expect("redo", &report, CheckId::V18, &[sold + 3]);
+
+    let mut shop = Strict::new(1111);
+    let sold = shop.forge.next_seq;
+    shop.forge.submit(vec![sell("sku-1")]);
+    for target in [sold, sold + 1, sold] {
+        let back = shop.forge.rollback(target, false);
+        let draft = if target == sold + 1 { back.close(PartTag::Body) } else { back };
+        shop.forge.submit(vec![draft]);
+    }
+    let report = judge(&shop.forge.finish());
+    expect("again", &report, CheckId::V17, &[sold + 2, sold + 3]);
+}
+
 /// A policy that repeats a limit goes on with what is not known of it.
 #[test]
 fn a_repeated_limit_goes_on_with_what_is_not_known() {

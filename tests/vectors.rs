@@ -18,7 +18,7 @@ use counterfoil_tests::reviewed::reviewed;
 use counterfoil_tests::ungated::ungated;
 use counterfoil_tests::unscoped::unscoped;
 use counterfoil_tests::verdicts::verdicts;
-use counterfoil_verifier::{Options, Status, verify, verify_sequential};
+use counterfoil_verifier::{Options, Report, Status, verify, verify_sequential};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -166,6 +166,24 @@ fn every_reason_is_passed_by_in_a_ledger_and_missed_there() {
     }
 }
 
+/// What is left open of an intact ledger and should not be, or the other way round. Without pins V11 is; some checks this
+/// build does not make.
+fn left_open(expected: &Value, report: &Report) -> impl Iterator<Item = String> {
+    const NOT_MADE: [&str; 6] = ["V13", "V16", "V19", "V20", "V21", "V22"];
+    let mut open: Vec<&str> = expected["not_checked"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|check| check.as_str().unwrap())
+        .collect();
+    open.extend((expected["pins"] == json!({})).then_some("V11"));
+    let intact = expected["verdict"] == "intact";
+    let asked = report.checks.iter().filter(move |(id, _)| intact && !NOT_MADE.contains(&id.name()));
+    let other =
+        asked.filter(move |(id, check)| open.contains(&id.name()) != (check.status == Status::NotChecked));
+    other.map(|(id, check)| format!("{} is {:?}: {}", id.name(), check.status, check.detail))
+}
+
 /// Every verifier on the files as they are stored: reference and fast path, on 1, 2 and 4 threads.
 #[test]
 fn every_verdict_is_the_expected_one() {
@@ -187,10 +205,7 @@ fn every_verdict_is_the_expected_one() {
             let fast = verify(&case, &options, &|_, _| {}).unwrap();
             assert_eq!(fast, reference, "{} on {threads} threads", path.display());
         }
-        for check in expected["not_checked"].as_array().into_iter().flatten() {
-            let (_, found) = reference.checks.iter().find(|(id, _)| id.name() == check).unwrap();
-            assert_eq!(found.status, Status::NotChecked, "{}: {check}: {}", path.display(), found.detail);
-        }
+        wrong.extend(left_open(&expected, &reference).map(|what| format!("{}: {what}", path.display())));
         let failed = reference.checks.iter().filter(|(_, check)| check.status == Status::Failed);
         let checks: Vec<&str> = failed.map(|(id, _)| id.name()).collect();
         let found = json!([reference.verdict.name(), reference.verdict.exit_code(), checks]);

@@ -160,10 +160,7 @@ fn say(said: &Said, verdict: ReviewVerdict, place: &Place, out: &mut dyn Write) 
         let body = ReviewOf { row: *row, row_hash: target.row_hash, verdict, reason: &said.reason };
         let draft = act::draft(Body::Review(body))?;
         let mut builder = SubmissionBuilder::new(&author.key)?;
-        match verdict {
-            ReviewVerdict::Approve => builder.push_approval(&draft, &target)?,
-            ReviewVerdict::Reject => builder.push(&draft)?,
-        }
+        builder.push_review(&draft, &target)?;
         let landed = land_all(place, &log, builder.sign(log.ledger_id())?, Urgency::Plain)?;
         let landed = landed.into_iter().next().ok_or_else(|| anyhow!("the row is not to be found"))?;
         if verdict == ReviewVerdict::Approve && landed.outcome == Outcome::Review {

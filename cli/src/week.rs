@@ -225,7 +225,7 @@ impl<'w> Week<'w> {
         let draft = self.draft(Body::Review(body))?;
         self.shop.land_by(Kind::Review, |builder, log| {
             let stored = log.row(row)?;
-            Ok(builder.push_approval(&draft, &stored.parse()?)?)
+            Ok(builder.push_review(&draft, &stored.parse()?)?)
         })
     }
 

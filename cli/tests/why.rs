@@ -8,10 +8,10 @@ mod shop;
 use counterfoil_format::body::{
     Body, Calibration, Drill, KillSwitch, Reading, ReviewOf, ReviewVerdict, SwitchAct,
 };
-use counterfoil_format::intent::Tier;
+use counterfoil_format::intent::{IntentId, Tier};
 use counterfoil_format::policy::{ActionRule, Floor, Limit, MetricFloor, Per, PolicyBody, Reach, SumLimit};
 use counterfoil_format::value::Decimal;
-use counterfoil_ledger::{Log, SecretKey, Signer};
+use counterfoil_ledger::{Draft, Log, SecretKey, Signer, now};
 use serde_json::{Value, json};
 use shop::Shop;
 
@@ -244,7 +244,9 @@ fn drills_and_reviews_are_told() {
 
     let row_hash = Log::open(&shop.path()).unwrap().row(6).unwrap().parse().unwrap().row_hash;
     let review = ReviewOf { row: 6, row_hash, verdict: ReviewVerdict::Reject, reason: "too late by now" };
-    policy::land(&shop, "operator-1", &[Body::Review(review)]);
+    let rejection =
+        Draft { action: "SET", ..Draft::with_body(IntentId([0; 16]), Body::Review(review), now()) };
+    policy::land_drafts(&shop, "operator-1", vec![rejection]);
     shows(&shop, 8, &["rejects row 6: too late by now", &row_hash.to_string()]);
     let settled = shows(&shop, 6, &["Settled by row 8"]);
     assert!(!settled.contains("An approval does not help"), "{settled}");

@@ -4,6 +4,7 @@ use crate::draft::{Content, Draft, DraftError, random_salt};
 use crate::secret::Signer;
 use crate::submission::{Encoded, Place, Said, Submission};
 use counterfoil_format::Hash;
+use counterfoil_format::body::{Body, ReviewVerdict};
 use counterfoil_format::codec::{CodecError, encode, encode_into, within};
 use counterfoil_format::content::{Actors, Attestation, Judge, check_shape};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, intent_hash};
@@ -100,13 +101,19 @@ impl<'k> SubmissionBuilder<'k> {
         encoded
     }
 
-    /// Takes an approval in: a draft with the body of one, which gets action, tier, mode and parts of the row that it
-    /// approves, salts and all. On an error the builder is as it was before.
-    pub fn push_approval(&mut self, draft: &Draft<'_>, approved: &Row<'_>) -> Result<(), DraftError> {
-        let head = &approved.head;
-        let draft = Draft { action: head.action, tier: head.tier, mode: head.mode, ..draft.clone() };
+    /// Takes a review in: a draft with the body of one, which gets what it shares with the row that it is about. That is
+    /// the action, and in an approval also tier, mode and parts, salts and all. On an error the builder is as it was
+    /// before.
+    pub fn push_review(&mut self, draft: &Draft<'_>, about: &Row<'_>) -> Result<(), DraftError> {
+        let head = &about.head;
+        let approves =
+            matches!(&draft.body, Some(Body::Review(review)) if review.verdict == ReviewVerdict::Approve);
+        let mut draft = Draft { action: head.action, ..draft.clone() };
+        if approves {
+            (draft.tier, draft.mode) = (head.tier, head.mode);
+        }
         let (index, before) = (self.len(), self.bytes());
-        let copied = |tag| approved.part(tag).filter(|_| APPROVED.contains(&tag));
+        let copied = |tag| about.part(tag).filter(|_| approves && APPROVED.contains(&tag));
         self.encode(&draft, copied, |_, _| None).map_err(|error| {
             self.encoded.bytes.truncate(before);
             DraftError::Format { index, error }

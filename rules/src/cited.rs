@@ -18,8 +18,8 @@ pub enum CitedFault {
     /// The cited row was not put aside.
     #[error("row {0} is no live decision that was put aside for review")]
     NotPutAside(u64),
-    /// An approval has not the parts of the row that it approves.
-    #[error("its {part} is not that of row {row}, which it approves")]
+    /// It has not what it shares with the row that it is about.
+    #[error("its {part} is not that of row {row}, which it is about")]
     OtherPart {
         /// The row.
         row: u64,
@@ -82,6 +82,9 @@ pub fn check_review(
     if target.head.kind != Kind::Decision || target.landing.outcome != Outcome::Review || !live {
         return Err(CitedFault::NotPutAside(row));
     }
+    if target.head.action != head.action {
+        return Err(CitedFault::OtherPart { row, part: "action" });
+    }
     let put_aside = PutAside { reasons: target.landing.reasons.clone(), author: target.head.author };
     if review.verdict == ReviewVerdict::Reject {
         let acts = head.parts & (PartTag::Ops.bit() | PartTag::Effects.bit()) != 0;
@@ -90,11 +93,7 @@ pub fn check_review(
     if let Some(name) = apart.and_then(|keys| one_holder(keys, &target.head.author, &head.author)) {
         return Err(CitedFault::OwnRow { row, name });
     }
-    let same = [
-        ("action", target.head.action == head.action),
-        ("tier", target.head.tier == head.tier),
-        ("mode", target.head.mode == head.mode),
-    ];
+    let same = [("tier", target.head.tier == head.tier), ("mode", target.head.mode == head.mode)];
     if let Some((part, _)) = same.into_iter().find(|(_, same)| !same) {
         return Err(CitedFault::OtherPart { row, part });
     }

@@ -203,13 +203,12 @@ impl Governance {
     /// Whether taking a row back would bring a decision into force again: whether the row is a rollback that is itself no
     /// redo, counted down its chain.
     pub fn brings_back(&self, row: u64) -> bool {
-        let mut below = self.target_of(row);
-        let mut brings = false;
-        while let Some(target) = below {
-            brings = !brings;
-            below = self.target_of(target);
-        }
-        brings
+        self.chain(row).skip(1).count() % 2 == 1
+    }
+
+    /// A row, what it has taken back when it is a rollback, what that has taken back, and so on down.
+    pub fn chain(&self, row: u64) -> impl Iterator<Item = u64> {
+        std::iter::successors(Some(row), |row| self.target_of(*row))
     }
 
     /// Whether a row can be taken back. It must be in force; and when it is a rollback of a rollback, taking it back

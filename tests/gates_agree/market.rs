@@ -248,13 +248,10 @@ impl Market {
         let verdict = if once_in(&mut self.rng, 4) { ReviewVerdict::Reject } else { ReviewVerdict::Approve };
         let who = self.holder(Role::Operator);
         let body = Body::Review(ReviewOf { row, row_hash: target.row_hash, verdict, reason: "" });
-        if verdict == ReviewVerdict::Reject {
-            self.submit_body("rejection", who, body);
-            return;
-        }
         let draft = Draft::with_body(self.id(), body, self.now());
-        let submission = self.build(who, |builder| builder.push_approval(&draft, &target));
-        self.submit("approval", submission);
+        let submission = self.build(who, |builder| builder.push_review(&draft, &target));
+        let what = if verdict == ReviewVerdict::Reject { "rejection" } else { "approval" };
+        self.submit(what, submission);
     }
 
     fn roll_back(&mut self) {

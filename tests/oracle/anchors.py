@@ -41,8 +41,8 @@ def compare_pins(ledger: Ledger, pins: Pins) -> None:
         name, public = pins.vkey
         report.judge("V11", name == genesis.origin, "a ledger of another name is pinned")
         if ledger.keys.blind is None or public in ledger.keys.ledger_keys():
-            known = public in ledger.keys.ledger_keys()
-            report.judge("V11", known, "the pinned key was never a ledger key here")
+            held = public in ledger.keys.ledger_keys()
+            report.judge("V11", held, "the pinned key was never a ledger key here")
         else:
             report.skip("V11", "the ledger keys are not known for certain")
 

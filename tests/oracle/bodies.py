@@ -79,6 +79,13 @@ class KillSwitch:
 
 
 @dataclass(frozen=True)
+class Rollback:
+    """Which row is taken back."""
+
+    target: int
+
+
+@dataclass(frozen=True)
 class Calibration:
     """A threshold, and what it was computed from."""
 
@@ -101,7 +108,9 @@ class Review:
 
 
 KeyChange = Grant | Rotate | Revoke
-Body = Genesis | Grant | Rotate | Revoke | Policy | Reading | KillSwitch | Calibration | Review
+Body = (
+    Genesis | KeyChange | Policy | Reading | KillSwitch | Rollback | Calibration | Review
+)  # fmt: skip
 
 
 def read_body(kind: int, content: bytes) -> Body | None:
@@ -160,10 +169,11 @@ def _kill_switch(reader: Reader) -> KillSwitch:
     return KillSwitch(act, engaged, holder, drill)
 
 
-def _rollback(reader: Reader) -> None:
-    reader.varint(64)
+def _rollback(reader: Reader) -> Rollback:
+    rollback = Rollback(reader.varint(64))
     reader.take(32)
     reader.boolean()
+    return rollback
 
 
 def _outcome(reader: Reader) -> None:

@@ -1,4 +1,7 @@
-"""Damage done to a ledger, wherever it can be done. Kept apart so that it runs for subclasses alone."""
+"""Damage done to a ledger, wherever it can be done.
+
+Kept apart so that it runs for subclasses alone.
+"""
 
 from __future__ import annotations
 

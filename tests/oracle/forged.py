@@ -12,8 +12,6 @@ from damage import failed
 from report import Report
 from verify import verify
 
-DAY = 86_400_000_000
-
 
 class Forged(unittest.TestCase):
     """A test with signers, and with a folder to write ledgers to."""

@@ -44,10 +44,10 @@ WAIVED = frozenset(
 
 @dataclass(frozen=True)
 class Case:
-    """A row that is asked: a decision, or an approval with the author of what it approves."""
+    """A row that is asked: a decision, or an approval with the decision that it approves."""
 
     entry: Entry
-    author: bytes
+    decision: Entry
     policy: Policy
     rule: Rule | None
     history: History
@@ -147,9 +147,12 @@ def _judge_not_separate(case: Case) -> bool:
     actors = case.row.actors()
     if actors is None or actors.judge is None:
         return False
+    approval = case.decision is not case.entry
+    if approval and Reason.JUDGE_NOT_SEPARATE in case.decision.landing.reasons:
+        return True
     judge = actors.judge
-    signed = judge.attestation is not None and judge.attestation[0] == case.author
-    return signed or judge.by == actors.planner
+    signed = judge.attestation is not None and judge.attestation[0] == case.decision.head.author
+    return signed or judge.by == actors.planner or judge.by == case.entry.author_name()
 
 
 def _attestation_missing(case: Case) -> bool:

@@ -208,6 +208,10 @@ class Ledger:
         else:
             self.tree = None
         entry = Entry(number, place, row, self.standing)
+        if row.head is not None:
+            author = self.keys.get(row.head.author)
+            entry.writer = None if author is None else author.name
+            entry.keys_in_doubt = self.keys.may_miss(number)
         if row.head is None or row.landing is None:
             self._lose()
         else:
@@ -243,8 +247,9 @@ class Ledger:
         if row.head is not None and row.landing is not None and row.head.kind == kinds.GENESIS:
             landing = row.landing
             alone = landing.count == 1 and landing.outcome == rows.APPLIED and not landing.reasons
-            message = "genesis is not live, applied without reasons, and alone"
-            self.report.judge("V09", alone and row.head.live, message, place)
+            message = "genesis is not live, applied without reasons, exact, and alone"
+            exact = landing.reversibility.rank == rows.EXACT
+            self.report.judge("V09", alone and exact and row.head.live, message, place)
         if not isinstance(row.body, bodies.Genesis):
             self.keys.doubt(self.next)
             return

@@ -17,6 +17,7 @@ from governance import Started
 from history import History
 from policy import ENTITY, Limit, matches
 from row import Row, Unknown
+from value import Value
 
 
 def count_is_full(limits: tuple[Started, ...], history: History, entry: Entry) -> bool:
@@ -67,25 +68,60 @@ def sum_is_full(limits: tuple[Started, ...], history: History, entry: Entry) -> 
 
 
 def amount(row: Row, field: str) -> Fraction | None:
-    """The magnitudes of what a row says in a field, summed up; None when it says nothing."""
-    found = []
+    """The magnitudes of what a row says in a field, summed up.
+
+    None when it says nothing, or not clearly how much.
+    """
+    found: list[Fraction] = []
+    doubt: Unknown | None = None
+    for read in (_put_and_added, _requested):
+        try:
+            for number in read(row, field):
+                if number is None:
+                    return None
+                found.append(abs(number))
+        except Unknown as error:
+            doubt = error
+    if doubt is not None:
+        raise doubt
+    return sum(found, Fraction(0)) if found else None
+
+
+def _put_and_added(row: Row, field: str) -> Iterator[Fraction | None]:
+    """The numbers that operations have in a field, and None where one is unclear."""
+    doubt: Unknown | None = None
     for operation in row.operations():
         named = operation.key.rpartition("/")[2] == field
-        if operation.tag == ops.PUT:
-            if operation.value is None:
-                raise Unknown(f"the value of {operation.key} is closed")
-            number = operation.value.entry(field)
-            if number is None and named:
-                number = operation.value.number
-            if number is not None:
-                found.append(abs(number.worth))
-        elif operation.tag == ops.ADD and named:
-            found.append(Fraction(abs(operation.delta)))
+        if operation.tag == ops.ADD and named:
+            yield Fraction(operation.delta)
+        if operation.tag != ops.PUT:
+            continue
+        value = operation.value
+        if value is None:
+            doubt = Unknown(f"the value of {operation.key} is closed")
+        elif named and value.number is not None:
+            yield value.number.worth
+        elif named and value.entry(field) is None:
+            yield None
+        else:
+            yield from _entry(value, field)
+    if doubt is not None:
+        raise doubt
+
+
+def _requested(row: Row, field: str) -> Iterator[Fraction | None]:
+    """The numbers that the requests of effects have in a field, and None where one is unclear."""
     for effect in row.effects():
-        number = effect.request.entry(field)
-        if number is not None:
-            found.append(abs(number.worth))
-    return sum(found, Fraction(0)) if found else None
+        yield from _entry(effect.request, field)
+
+
+def _entry(value: Value, field: str) -> Iterator[Fraction | None]:
+    """The number under a field of a map, and None where the field stands elsewhere in a value."""
+    if value.strays(field):
+        yield None
+    number = value.entry(field)
+    if number is not None:
+        yield number.worth
 
 
 def _covering(limits: tuple[Started, ...], entry: Entry) -> Iterator[Started]:

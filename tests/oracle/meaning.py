@@ -41,15 +41,23 @@ class Meaning:
     def see(self, entry: Entry) -> None:
         """Checks the next row."""
         self.report.ran.update(MEANING)
-        self._policy_row(entry)
-        self._reversibility(entry)
-        if entry.head.kind != kinds.REVIEW or self._review(entry):
-            self._outcome(entry)
+        # A genesis that is none of row 0, or stamped wrongly, is a fault of V09 alone.
+        if entry.head.kind != kinds.GENESIS:
+            self._decide(entry)
         self.switch.check(entry, self.history)
         if entry.head.kind == kinds.CALIBRATION:
             self._calibration(entry)
         self._move_on(entry)
         self.history.add(entry)
+
+    def _decide(self, entry: Entry) -> None:
+        """Decides a row again, and holds its stamps against that."""
+        self._policy_row(entry)
+        self._reversibility(entry)
+        expected = None
+        if entry.head.kind != kinds.REVIEW or self._review(entry):
+            expected = self._compare_reasons(entry)
+        self._outcome(entry, expected)
 
     def _policy_row(self, entry: Entry) -> None:
         expected, stamped = entry.standing.row, entry.landing.policy_row
@@ -89,47 +97,50 @@ class Meaning:
             self.report.skip("V14", str(error), entry.place)
         return sound
 
-    def _outcome(self, entry: Entry) -> None:
-        """Compares the outcome, and the reasons other than the kill switch."""
-        place, landing = entry.place, entry.landing
+    def _compare_reasons(self, entry: Entry) -> frozenset[Reason] | None:
+        """Compares the reasons other than the kill switch; gives them, or None if not known."""
         try:
             expected = self._reasons(entry)
         except Unknown as error:
-            self.report.skip("V14", f"outcome: {error}", place)
-            return
-        stamped = landing.reasons - {Reason.KILL_SWITCH}
+            self.report.skip("V14", f"outcome: {error}", entry.place)
+            return None
+        stamped = entry.landing.reasons - {Reason.KILL_SWITCH}
         message = f"reasons are {_names(expected)}, it says {_names(stamped)}"
-        self.report.judge("V14", stamped == expected, message, place)
-        try:
-            aside = bool(expected) or self.switch.engaged(entry)
-        except Unknown as error:
-            self.report.skip("V14", f"outcome: {error}", place)
-            return
+        self.report.judge("V14", stamped == expected, message, entry.place)
+        return expected
+
+    def _outcome(self, entry: Entry, expected: frozenset[Reason] | None) -> None:
+        """Compares the outcome with the reasons, which are the stamped ones where unknown.
+
+        The kill switch stops what is stamped so: whether rightly is asked by V18.
+        """
+        stamped = entry.landing.reasons
+        reasons = stamped if expected is None else expected | stamped & {Reason.KILL_SWITCH}
         outcome = rows.APPLIED if entry.head.live else rows.DRY_RUN
-        if aside:
+        if reasons:
             outcome = rows.REVIEW
         names = rows.OUTCOME_NAMES
-        message = f"the outcome is {names[outcome]}, it says {names[landing.outcome]}"
-        self.report.judge("V14", landing.outcome == outcome, message, place)
+        message = f"the outcome is {names[outcome]}, it says {names[entry.landing.outcome]}"
+        self.report.judge("V14", entry.landing.outcome == outcome, message, entry.place)
 
     def _reasons(self, entry: Entry) -> frozenset[Reason]:
         """Why the row must be put aside, the kill switch left out."""
         fails = gates.operations_fail(entry.row, self.state)
         if entry.head.kind == kinds.DECISION:
-            return fails | self._asked(entry, entry.head.author)
+            return fails | self._asked(entry, entry)
         if not reviews.is_approval(entry):
             return fails
         decision = reviews.reviewed(entry, self.history)
         assert decision is not None, "an approval of nothing is not decided again"
-        asked = self._asked(entry, decision.head.author)
+        asked = self._asked(entry, decision)
         return fails | asked - (gates.WAIVED & decision.landing.reasons)
 
-    def _asked(self, entry: Entry, author: bytes) -> frozenset[Reason]:
+    def _asked(self, entry: Entry, decision: Entry) -> frozenset[Reason]:
         policy = entry.standing.policy
         if policy is None:
             raise Unknown("the policy in force is not known")
         rule = gates.rule_for(policy, entry.head.action)
-        return gates.ask(gates.Case(entry, author, policy, rule, self.history, self.state))
+        return gates.ask(gates.Case(entry, decision, policy, rule, self.history, self.state))
 
     def _calibration(self, entry: Entry) -> None:
         try:

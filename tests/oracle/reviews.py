@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import kinds
 import row as rows
-from bodies import APPROVE, REJECT, Review
+from bodies import APPROVE, REJECT, KillSwitch, Review
 from entry import Entry
 from history import History, applied
 from row import Unknown
@@ -26,7 +26,8 @@ def reviewed(entry: Entry, history: History) -> Entry | None:
     if review.row >= entry.number:
         return None
     other = history.at(review.row)
-    put_aside = other.head.kind == kinds.DECISION and other.landing.outcome == rows.REVIEW
+    decided = other.head.kind == kinds.DECISION and other.head.live
+    put_aside = decided and other.landing.outcome == rows.REVIEW
     return other if put_aside and other.row.stored_hash == review.row_hash else None
 
 
@@ -38,7 +39,10 @@ def faults(entry: Entry, history: History) -> list[str]:
         found.append("review: it rejects, and has ops or effects")
     decision = reviewed(entry, history)
     if decision is None:
-        found.append(f"review: row {review.row} is no decision of this hash that was put aside")
+        message = f"review: row {review.row} is no live decision of this hash that was put aside"
+        found.append(message)
+    elif entry.head.action != decision.head.action:
+        found.append("review: another action than that of the decision")
     elif review.verdict == APPROVE:
         found += _differences(entry, decision)
     return found
@@ -48,8 +52,8 @@ def _differences(entry: Entry, decision: Entry) -> list[str]:
     """In what an approval is another row than the decision."""
     ours, theirs = entry.head, decision.head
     found = []
-    if (ours.action, ours.tier, ours.live) != (theirs.action, theirs.tier, theirs.live):
-        found.append("review: another action, tier or mode than that of the decision")
+    if (ours.tier, ours.live) != (theirs.tier, theirs.live):
+        found.append("review: another tier or mode than that of the decision")
     for tag in _SAME:
         if entry.row.commitments.get(tag) != decision.row.commitments.get(tag):
             found.append(f"review: another {kinds.PART_NAMES[tag]} part than the decision has")
@@ -57,32 +61,59 @@ def _differences(entry: Entry, decision: Entry) -> list[str]:
 
 
 def not_separate(entry: Entry, history: History) -> bool:
-    """Whether an approval is by the author of the decision, which `separation` forbids."""
+    """Whether an approval is by the author of the decision, which `separation` forbids.
+
+    One author is one key, or keys that are enrolled under one name.
+    """
     if not is_approval(entry):
         return False
     decision = reviewed(entry, history)
-    if decision is None or decision.head.author != entry.head.author:
+    if decision is None:
         return False
+    if decision.head.author != entry.head.author:
+        names = decision.author_name(), entry.author_name()
+        if None in names or names[0] != names[1]:
+            return False
     policy = entry.standing.policy
     if policy is None:
         raise Unknown("the policy in force is not known")
     return policy.separation
 
 
+def approves(entry: Entry) -> bool:
+    """Whether a review row approves, which its parts tell where its body is closed."""
+    if isinstance(entry.row.body, Review):
+        return entry.row.body.verdict == APPROVE
+    return entry.row.has(kinds.OPS) or entry.row.has(kinds.EFFECTS)
+
+
+def _settles(entry: Entry, row: int) -> bool:
+    """Whether a row settles another."""
+    if applied(entry, kinds.REVIEW):
+        return entry.row.said(Review).row == row
+    if not applied(entry, kinds.KILL_SWITCH) or entry.through is False:
+        return False
+    drill = entry.row.said(KillSwitch).drill
+    if drill is None or drill[1] != row:
+        return False
+    if entry.through is None:
+        raise Unknown(f"whether the drill that ends in row {entry.number} was on")
+    return True
+
+
 def settled(entry: Entry, history: History) -> bool:
-    """Whether an earlier review has settled the row that a review row is about."""
+    """Whether an earlier review, or the end of a drill, has settled what a review row is about."""
     row = entry.row.said(Review).row
     doubt: Unknown | None = None
     try:
         for other in history.backwards():
             if other.number == row:
                 break
-            if applied(other, kinds.REVIEW):
-                try:
-                    if other.row.said(Review).row == row:
-                        return True
-                except Unknown as error:
-                    doubt = error
+            try:
+                if _settles(other, row):
+                    return True
+            except Unknown as error:
+                doubt = error
     except Unknown as error:
         doubt = error
     if doubt is not None:

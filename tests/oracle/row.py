@@ -228,6 +228,8 @@ def kind_refusal(head: Head) -> str | None:
     if kinds.BODY not in has:
         return f"a row of kind {name} without a body"
     if head.kind == kinds.ROLLBACK_ROW:
+        if kinds.EFFECTS in has:
+            return "a rollback with effects"
         return None if kinds.OPS in has else "a rollback without ops"
     if head.kind != kinds.REVIEW and has & {kinds.OPS, kinds.EFFECTS}:
         return f"a row of kind {name} with ops or effects"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import kinds
 import reviews
+import rollbacks
 import row as rows
-from bodies import DRILL, KillSwitch
+from bodies import DRILL, HAND_OVER, KillSwitch
 from entry import Entry
 from history import History
 from report import Report
@@ -34,13 +35,11 @@ class Switch:
         #: Whether it was reported already that a drill is overdue.
         self.reported = False
 
-    def engaged(self, entry: Entry) -> bool:
+    def stops(self, entry: Entry, history: History) -> bool:
         """Whether the switch stops a row."""
-        if not entry.head.live or entry.head.kind not in (kinds.DECISION, kinds.REVIEW):
+        if not entry.head.live or (self.position is not None and not self.position.engaged):
             return False
-        if self.position is not None and not self.position.engaged:
-            return False
-        if entry.head.kind == kinds.REVIEW and not reviews.is_approval(entry):
+        if not _acts(entry, history):
             return False
         if self.position is None:
             raise Unknown("whether the kill switch is engaged is not known")
@@ -48,7 +47,7 @@ class Switch:
 
     def check(self, entry: Entry, history: History) -> None:
         """Checks what a row says of the switch, its drill, and whether one is overdue."""
-        self._stamps(entry)
+        self._stamps(entry, history)
         self._overdue(entry)
         if entry.head.kind == kinds.KILL_SWITCH:
             self._turn(entry, history)
@@ -59,7 +58,7 @@ class Switch:
         """Notes that rows were not read."""
         self.position = self.drilled_at = None
 
-    def _stamps(self, entry: Entry) -> None:
+    def _stamps(self, entry: Entry, history: History) -> None:
         judge, skip, place = self.report.judge, self.report.skip, entry.place
         landing = entry.landing
         if self.position is None:
@@ -68,7 +67,7 @@ class Switch:
             message = f"kill_switch_row is {self.position.row}, it says {landing.kill_switch_row}"
             judge("V18", landing.kill_switch_row == self.position.row, message, place)
         try:
-            stops = self.engaged(entry)
+            stops = self.stops(entry, history)
         except Unknown as error:
             skip("V18", str(error), place)
             return
@@ -99,33 +98,66 @@ class Switch:
         applied = entry.landing.outcome == rows.APPLIED
         try:
             body = entry.row.said(KillSwitch)
-            holds = body.drill is None or self._drill(entry, body.drill, history)
-            if holds and entry.through is None:
+            stands = self._stands(entry, body, history)
+            if stands and entry.through is None:
                 raise Unknown("whether it goes through is not known")
         except Unknown as error:
             self.report.skip("V18", str(error), entry.place)
-            if applied and entry.through is not False:
-                self.lost()
+            if entry.through is not False:
+                entry.through = None
+                if applied:
+                    self.lost()
             return
-        if not applied or not holds or not entry.through:
+        entry.through = stands and entry.through
+        if not applied or not entry.through:
             return
         self.position = Position(entry.number, body.engaged, body.act == DRILL)
         if body.drill is not None:
             self.drilled_at = entry.landing.landed_at
             self.reported = False
 
-    def _drill(self, entry: Entry, drill: tuple[int, int], history: History) -> bool:
-        """Whether the end of a drill holds."""
-        began, probe = drill
+    def _stands(self, entry: Entry, body: KillSwitch, history: History) -> bool:
+        """Whether a row goes through as far as the position of the switch tells."""
+        if body.drill is not None:
+            return self._ends(entry, body.drill, history)
+        if body.act not in (DRILL, HAND_OVER):
+            return True
         if self.position is None:
+            raise Unknown("how the kill switch is set is not known")
+        if body.act == DRILL:
+            message, holds = "drill: the switch is engaged already", not self.position.engaged
+        else:
+            message = "hand-over: it moves the switch"
+            holds = self.position.engaged == body.engaged
+        return self.report.judge("V18", holds, message, entry.place)
+
+    def _ends(self, entry: Entry, drill: tuple[int, int], history: History) -> bool:
+        """Whether the end of a drill goes through, which its probe does not hinder if earlier."""
+        began, probe = drill
+        earlier = probe < entry.number
+        try:
+            stopped = earlier and _is_probe(history.at(probe), began)
+        except Unknown as error:
+            self.report.skip("V18", str(error), entry.place)
+        else:
+            message = f"drill: row {probe} is no decision that it stopped"
+            self.report.judge("V18", stopped, message, entry.place)
+        if self.position is None:
+            if not earlier:
+                return False
             raise Unknown("whether a drill is on is not known")
         on = self.position == Position(began, engaged=True, drill=True)
         message = f"drill: the switch is not engaged by a drill that began in row {began}"
-        self.report.judge("V18", on, message, entry.place)
-        stopped = probe < entry.number and _is_probe(history.at(probe), began)
-        message = f"drill: row {probe} is no decision that it stopped"
-        self.report.judge("V18", stopped, message, entry.place)
-        return on and stopped
+        return self.report.judge("V18", on, message, entry.place) and earlier
+
+
+def _acts(entry: Entry, history: History) -> bool:
+    """Whether a row does what an engaged switch stops when it is live."""
+    if entry.head.kind == kinds.REVIEW:
+        return reviews.approves(entry)
+    if entry.head.kind == kinds.ROLLBACK_ROW:
+        return rollbacks.brings_back(entry, history)
+    return entry.head.kind == kinds.DECISION
 
 
 def _is_probe(entry: Entry, began: int) -> bool:

@@ -120,8 +120,9 @@ class Bodies(unittest.TestCase):
     def test_kill_switch(self) -> None:
         """The end of a drill, and nothing else, names its beginning and its probe."""
         turn, key = forge.turn, forge.Signer(9)
-        for body in (turn(0, True, key), turn(1, False, key), turn(2, False, key),
-                     turn(2, True, key), turn(3, True, key), turn(3, False, key, (1, 2))):  # fmt: skip
+        allowed = (turn(0, True, key), turn(1, False, key), turn(2, False, key),
+                   turn(2, True, key), turn(3, True, key), turn(3, False, key, (1, 2)))  # fmt: skip
+        for body in allowed:
             self.assertFalse(refused(kinds.KILL_SWITCH, body))
         for body in (turn(0, False, key), turn(1, True, key), turn(3, False, key),
                      turn(3, True, key, (1, 2)), turn(1, False, key, (1, 2)),

@@ -83,6 +83,32 @@ class Gates(Decided):
         book.govern(POLICY, forge.policy([forge.rule("*")]))
         self.lands(book, parts={ACTORS: forge.actors("judge", "judge")})
 
+    def test_author_is_named(self) -> None:
+        """The judge's name is not the one under which the author's key is enrolled."""
+        book = self.book(forge.rule("a"), separation=True)
+        self.lands(book, SEPARATE, parts={ACTORS: forge.actors("planner", "agent")})
+        self.lands(book, UNKNOWN, action="b", parts={ACTORS: forge.actors("", "agent")})
+        other, heir = forge.Signer(7), forge.Signer(8)
+        book.grant(other, kinds.EXECUTOR, "other")
+        book.govern(kinds.KEY, forge.rotate(other, heir))
+        book.decide(heir, "a", parts={ACTORS: forge.actors("", "other")}, reasons=[SEPARATE])
+        book.decide(heir, "a", parts={ACTORS: forge.actors("", "agent")})
+        self.passes(book)
+        book.govern(POLICY, forge.policy([forge.rule("*")]))
+        self.lands(book, parts={ACTORS: forge.actors("", "agent")})
+
+    def test_author_without_name(self) -> None:
+        """Behind a closed key row the author's name is not known."""
+        book = self.book(separation=True)
+        other = forge.Signer(7)
+        body = forge.grant(other, kinds.EXECUTOR, "other")
+        book.govern(kinds.KEY, body, closed=[kinds.BODY])
+        book.decide(other, "a", parts={ACTORS: forge.actors("x", "other")}, reasons=[SEPARATE])
+        book.decide(other, "a", parts={ACTORS: forge.actors("other", "other")}, reasons=[SEPARATE])
+        self.unsure(book, "V09", "V10", "V14", says="under which name")
+        rows = [gap["row"] for gap in self.report(book).gaps if gap["check"] == "V14"]
+        self.assertEqual(rows, [5])
+
     def test_author_judges(self) -> None:
         """Who signs the row does not sign its verdict."""
         book = self.book(separation=True)

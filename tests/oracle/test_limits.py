@@ -89,6 +89,27 @@ class Limits(Forged):
         self.act(book, said=[forge.put("k", mapping(f=integer(0)))])
         self.passes(book)
 
+    def test_unclear(self) -> None:
+        """An amount that is not clear is none, and counts as none for what follows."""
+        book = self.book(
+            forge.rule("*", reach=4), limits=[limit("*", 1000, total=("f", number(9)))]
+        )
+        inner = mapping(g=mapping(f=integer(1)))
+        for said in (
+            [forge.add("f", 5), forge.put("k", inner)],
+            [forge.put("k", mapping(f=integer(5), g=b"\x06\x01" + inner))],
+            [forge.add("f", 5), forge.put("x/f", b"\x00")],
+            [forge.put("k", integer(5), closed=True), forge.put("k", inner)],
+        ):
+            aside = self.act(book, SUM, said=said)
+            book.review(aside)
+        effects = forge.items([forge.effect(mapping(f=integer(5))), forge.effect(inner)])
+        book.decide(self.agent, "a", parts={EFFECTS: effects}, reasons=[SUM], reversibility=b"\x04")
+        self.act(book, said=[forge.add("f", 9)])
+        self.passes(book)
+        self.act(book, said=[forge.put("k", inner)])
+        self.finds(book, "V14", says="reasons are sum-limit")
+
     def test_both(self) -> None:
         """A limit with a count and a sum has two reasons; each limit is asked."""
         book = self.book(
@@ -229,6 +250,18 @@ class Amounts(unittest.TestCase):
             ([forge.delete("f"), forge.move("f", "s")], None),
             ([put("f", integer(0))], 0),
             ([put("k", b"\x06\x01" + integer(1))], None),
+            ([add("f", 1), put("k", mapping(f=b"\x04\x011"))], None),
+            ([add("f", 1), put("k", mapping(g=mapping(f=integer(1))))], None),
+            ([add("f", 1), put("k", b"\x06\x01" + mapping(f=integer(1)))], None),
+            ([add("f", 1), put("k", mapping(f=integer(1), g=mapping(f=integer(1))))], None),
+            ([add("f", 1), put("k", mapping(g=b"\x04\x01f"))], 1),
+            ([add("f", 1), put("f", b"\x04\x011")], None),
+            ([add("f", 1), put("f", mapping())], None),
+            ([add("f", 1), put("f", b"\x06\x01" + integer(1))], None),
+            ([add("f", 1), put("f", mapping(f=integer(1), g=b"\x00"))], 2),
+            ([add("f", 1), put("f", mapping(f=integer(1), g=mapping(f=b"\x00")))], None),
+            ([add("f", 1), forge.delete("f"), forge.move("f", "f")], 1),
+            ([put("f", mapping(g=integer(1))), put("k", b"\x00", closed=True)], None),
         ):
             with self.subTest(operations):
                 self.assertEqual(self.amount(*operations), found)
@@ -236,6 +269,10 @@ class Amounts(unittest.TestCase):
         self.assertEqual(self.amount(effects=effects), 1.5)
         self.assertIsNone(self.amount(effects=[effect(integer(5), 1, mapping(f=integer(1)))]))
         self.assertEqual(self.amount(add("f", 1), effects=effects), 2.5)
+        undone = effect(mapping(f=integer(1)), 1, mapping(g=mapping(f=integer(1))))
+        self.assertEqual(self.amount(effects=[undone]), 1)
+        deep = effect(mapping(g=mapping(f=integer(1))))
+        self.assertIsNone(self.amount(add("f", 1), effects=[deep]))
         with self.assertRaises(Unknown):
             self.amount(put("k", b"\x00", closed=True))
 

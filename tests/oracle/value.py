@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from encoding import Malformed, Reader
@@ -15,16 +16,29 @@ INTEGER, DECIMAL, MAP = 2, 3, 7
 
 @dataclass(frozen=True)
 class Value:
-    """A value, as far as limits ask: its tag, its number, and the entries of a map."""
+    """A value, as far as limits ask: its tag, its number, the entries of a map, items of a list."""
 
     tag: int
     number: Number | None = None
     entries: dict[str, Value] | None = None
+    items: Sequence[Value] = ()
 
     def entry(self, name: str) -> Number | None:
         """The number that a map has under a name."""
         item = (self.entries or {}).get(name)
         return None if item is None else item.number
+
+    def strays(self, name: str) -> bool:
+        """Whether an entry of this name stands where it is no number of the outermost map."""
+        entries = self.entries or {}
+        if name in entries and entries[name].number is None:
+            return True
+        return any(item.names(name) for item in (*entries.values(), *self.items))
+
+    def names(self, name: str) -> bool:
+        """Whether an entry of this name stands anywhere inside."""
+        entries = self.entries or {}
+        return name in entries or any(item.names(name) for item in (*entries.values(), *self.items))
 
 
 def read_value(data: bytes) -> Value:
@@ -54,7 +68,8 @@ def _walk(reader: Reader, depth: int) -> Value:
     elif tag == 5:
         reader.blob(MAX_BYTES, "bytes of a value")
     elif tag == 6:
-        reader.items(0, MAX_COUNT, lambda: _walk(reader, depth + 1), "list of a value")
+        items = reader.items(0, MAX_COUNT, lambda: _walk(reader, depth + 1), "list of a value")
+        return Value(tag, items=items)
     return Value(tag)
 
 

@@ -13,7 +13,7 @@ use counterfoil_format::body::{
 };
 use counterfoil_format::codec::{CodecError, encode};
 use counterfoil_format::intent::{INTENT_VERSION, Kind};
-use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reversibility};
 use counterfoil_format::merkle::empty_root;
 use counterfoil_format::note::{SignedNote, checkpoint_text};
 use counterfoil_format::part::PartTag;
@@ -171,6 +171,14 @@ fn founders() -> Vec<Case> {
             "v09-genesis-in-review",
             "Row 0 was put aside for review.",
             unborn(431, move |forge| vec![forge.genesis().landing(review)]),
+        ),
+        case(
+            "v09-inexact-genesis",
+            "Row 0 is stamped as reversible by a compensation.",
+            unborn(434, |forge| {
+                let inexact = |landing: &mut Landing| landing.reversibility = Reversibility::Compensating;
+                vec![forge.genesis().landing(inexact)]
+            }),
         ),
         case(
             "v09-genesis-in-company",

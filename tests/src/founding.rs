@@ -76,8 +76,8 @@ impl Forge {
         let row = Row::parse(&record).unwrap();
         let body = ReviewOf { row: target, row_hash: row.row_hash, verdict, reason: "" };
         let mut draft = Draft::body(&Body::Review(body));
+        draft.action = row.head.action.to_owned();
         if verdict == ReviewVerdict::Approve {
-            draft.action = row.head.action.to_owned();
             (draft.tier, draft.mode) = (row.head.tier, row.head.mode);
             for tag in [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Ops, PartTag::Effects]
             {

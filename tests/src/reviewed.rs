@@ -128,6 +128,11 @@ fn targets() -> Vec<Case> {
             rejection(628, |review| ReviewOf { row: review.row + 1, ..review }),
         ),
         case("v14-rejection-acts", "A rejection has operations.", acts(629)),
+        case(
+            "v14-rejection-action",
+            "A rejection has another action than the row that it is about.",
+            renamed_rejection(632),
+        ),
         case("v14-own-approval", "A row is approved by its author, under separation.", own(630)),
         case(
             "v14-own-approval-rotated",
@@ -169,8 +174,15 @@ fn rejection(seed: u64, change: fn(ReviewOf<'static>) -> ReviewOf<'static>) -> (
     let (shop, row) = put_aside(seed);
     let verdict = ReviewVerdict::Reject;
     let row_hash = Hash(shop.forge.head.0);
+    let action = shop.forge.review(row, verdict).action;
     let review = change(ReviewOf { row, row_hash, verdict, reason: "" });
-    shop.end_with(Draft::body(&Body::Review(review)))
+    shop.end_with(Draft { action, ..Draft::body(&Body::Review(review)) })
+}
+
+fn renamed_rejection(seed: u64) -> (Ledger, u64) {
+    let (shop, row) = put_aside(seed);
+    let draft = Draft { action: String::new(), ..shop.forge.review(row, ReviewVerdict::Reject) };
+    shop.end_with(draft)
 }
 
 fn acts(seed: u64) -> (Ledger, u64) {

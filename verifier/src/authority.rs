@@ -19,10 +19,11 @@ use counterfoil_format::body::Body;
 use counterfoil_format::group::{GroupHeader, Seal};
 use counterfoil_format::intent::{KeyId, Kind, Mode};
 use counterfoil_format::key::PublicKey;
-use counterfoil_format::landing::Outcome;
+use counterfoil_format::landing::{Outcome, Reversibility};
 use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::governance::{Governance, GovernanceError, InForce};
 use counterfoil_rules::keyring::{Enrolled, KeyError};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 const NO_GENESIS: &str = "the keys are not known: row 0, which names the first ones, is not here";
@@ -30,9 +31,12 @@ const BAD_GENESIS: &str = "the keys are not known: row 0, which names the first 
 const DOUBT: &str =
     "the ledger's key may have changed in the rows that are missing or cannot be read before it";
 const NOT_ALONE: &str = "the genesis is not live, applied and alone in its submission";
+const NOT_EXACT: &str = "the genesis is not stamped as exact in how it is taken back";
+const HIDDEN_ROLLBACK: &str = "the body of an earlier rollback is closed, so it is not known whether what this one takes back is in force";
 const CLOSED_CHANGE: &str = "its body is closed, so it is not known whether what it changes goes through";
 const LOST_RULES: &str =
     "what is in force may have changed in rows that are missing or cannot be read before it";
+const CLOSED_ACTORS: &str = "its actors are withheld or erased, and with them what a judge may have signed";
 const CLOSED_OPS: &str = "its operations are withheld, so it is not known whether its key's scope has them";
 const LOST_KEY: &str = "its key may have been enrolled by rows that are missing or cannot be read";
 
@@ -48,6 +52,8 @@ pub(crate) struct Authority {
     unknown: &'static str,
     /// Whether rows are missing or cannot be read, which may have changed the keys.
     lost: bool,
+    /// Applied rollback rows of which it is not known what they take back.
+    hidden: HashSet<u64>,
     /// The first applied key row whose body is closed, and what that means.
     closed: Option<(u64, String)>,
     /// Whether the checks of meaning are asked for.
@@ -79,6 +85,7 @@ impl Authority {
             genesis: None,
             unknown: NO_GENESIS,
             lost: false,
+            hidden: HashSet::new(),
             closed: None,
             meaning,
             blind: None,
@@ -188,9 +195,15 @@ impl Authority {
             *is_party = if *is_party == Some(true) { *is_party } else { is_author };
         }
         row.keys = (row.kind == Kind::Review).then(|| governance.keys.clone());
-        let body = row.body.bytes(arena).filter(|_| row.kind == Kind::Rollback);
-        if let Some(Ok(Body::Rollback(rollback))) = body.map(|bytes| Body::decode(row.kind, bytes)) {
-            row.brings_back = governance.brings_back(rollback.target);
+        if row.kind == Kind::Rollback {
+            let body = row.body.bytes(arena).map(|bytes| Body::decode(row.kind, bytes));
+            row.brings_back = match body {
+                Some(Ok(Body::Rollback(rollback))) => {
+                    let hidden = governance.chain(rollback.target).any(|row| self.hidden.contains(&row));
+                    (!hidden).then(|| governance.brings_back(rollback.target))
+                }
+                _ => None,
+            };
         }
     }
 
@@ -220,6 +233,9 @@ impl Authority {
         }
         if row.mode != Mode::Live || row.stamp.outcome != Outcome::Applied || row.stamp.count != 1 {
             fault(NOT_ALONE.to_owned());
+        }
+        if row.stamp.reversibility != Reversibility::Exact {
+            fault(NOT_EXACT.to_owned());
         }
         let Some(Ok(Body::Genesis(genesis))) =
             row.body.bytes(arena).map(|bytes| Body::decode(row.kind, bytes))
@@ -255,6 +271,7 @@ impl Authority {
                 self.closed.get_or_insert_with(|| (seq, why()));
             }
             Kind::Key | Kind::KillSwitch => tally.skip(CheckId::V09, seq, CLOSED_CHANGE),
+            Kind::Rollback if applied && self.governance.is_some() => drop(self.hidden.insert(seq)),
             Kind::Rollback if self.governance.is_none() && self.meaning => {
                 tally.skip(CheckId::V17, seq, self.unknown);
             }
@@ -279,6 +296,13 @@ impl Authority {
             _ => governance.check(&body, row.seq),
         };
         let Err(error) = result else { return };
+        if matches!(error, GovernanceError::AlreadyUndone { .. }) && !self.hidden.is_empty() {
+            self.hidden.insert(row.seq);
+            if self.meaning {
+                tally.skip(CheckId::V17, row.seq, HIDDEN_ROLLBACK);
+            }
+            return;
+        }
         if self.is_open(&error) {
             // Behind a closed key row the submission as a whole is left out.
             if self.closed.is_none() {

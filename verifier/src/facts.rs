@@ -77,8 +77,9 @@ pub(crate) struct RowFacts {
     pub judge: Judge,
     /// How reversible its effects are; `None` when they are closed.
     pub reversibility: Option<Reversibility>,
-    /// Whether it is a rollback that brings a decision back into force. Found where the keys are looked at.
-    pub brings_back: bool,
+    /// Whether it is a rollback that brings a decision back into force. Found where the keys are looked at; `None` when
+    /// a withheld body hides it.
+    pub brings_back: Option<bool>,
     /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
     pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
     /// Of a review row, by what its author and that of the row it is about are told apart.
@@ -226,7 +227,7 @@ impl RowFacts {
             entity,
             judge: Judge::of(row, said.actors.as_ref(), arena),
             reversibility,
-            brings_back: false,
+            brings_back: Some(false),
             in_force: None,
             keys: None,
         })

@@ -7,7 +7,7 @@
 use crate::again::{Again, Found, TOO_MANY};
 use crate::check::CheckId;
 use crate::error::VerifyError;
-use crate::facts::{Part, RowFacts};
+use crate::facts::RowFacts;
 use crate::sight::Seen;
 use crate::tally::{Place, Tally};
 use counterfoil_format::Hash;
@@ -26,6 +26,7 @@ const CITED_LOST: &str = "the row that it is about cannot be read";
 const AUTHORS_LOST: &str =
     "a key is not known by which its author and that of the row it is about are told apart";
 const BODY_CLOSED: &str = "its body is withheld";
+const CHAIN_CLOSED: &str = "a withheld body hides whether it brings a decision back into force";
 const EFFECTS_CLOSED: &str = "its effects are withheld or erased, and with them how reversible it is";
 
 /// What rows are judged by beside what is in force.
@@ -106,12 +107,12 @@ impl Gates {
         }
         let reasons = self.reasons(in_force, case, &judged);
         let gated = !matches!(judged, Judged::Free);
-        let stopped = gated || row.brings_back;
         compare(in_force, case, &reasons, tally);
-        if row.kind == Kind::Rollback && matches!(row.body, Part::Closed) {
-            tally.skip(CheckId::V18, row.seq, BODY_CLOSED);
-        } else {
-            compare_switch(in_force, case, stopped, tally);
+        match row.brings_back {
+            None if row.mode == Mode::Live && in_force.switch.engaged => {
+                tally.skip(CheckId::V18, row.seq, CHAIN_CLOSED);
+            }
+            brings_back => compare_switch(in_force, case, gated || brings_back == Some(true), tally),
         }
         if row.stamp.outcome == Outcome::Applied && gated {
             self.count(row, &case.seen);
@@ -127,7 +128,7 @@ impl Gates {
     ) -> Result<Vec<Reason>, String> {
         let (seen, row) = (&case.seen, case.seen.row);
         let mut reasons = match judged {
-            Judged::Free => in_force.redo(row.mode, row.brings_back).into_iter().collect(),
+            Judged::Free => in_force.redo(row.mode, row.brings_back == Some(true)).into_iter().collect(),
             Judged::Unknown(why) => return Err((*why).to_owned()),
             Judged::Gated(put_aside) => {
                 let approved = put_aside.as_ref().map_or(&[][..], |put_aside| &put_aside.reasons);

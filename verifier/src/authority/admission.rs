@@ -1,6 +1,6 @@
 //! V09 of one row: whether its author may write it, and whether the judge who signed is the one named.
 
-use super::{Authority, CLOSED_OPS, LOST_KEY, LOST_RULES};
+use super::{Authority, CLOSED_ACTORS, CLOSED_OPS, LOST_KEY, LOST_RULES};
 use crate::check::CheckId;
 use crate::facts::{Judge, Part, RowFacts, text};
 use crate::signatures::{Job, Signed};
@@ -66,6 +66,9 @@ impl Authority {
         tally: &mut Tally,
     ) -> Option<Job> {
         let (Judge::Named { verdict: Some(verdict), by, .. }, Kind::Decision) = (&row.judge, row.kind) else {
+            if matches!((&row.judge, row.kind), (Judge::Closed, Kind::Decision)) {
+                tally.skip(CheckId::V09, row.seq, CLOSED_ACTORS);
+            }
             return None;
         };
         let (Some(governance), Some(ledger_id)) = (&self.governance, self.ledger_id) else { return None };
