@@ -76,6 +76,9 @@ fn read_filter(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
+    if args.metric.is_empty() {
+        return Err(Refused::error("a metric is named by 1 to 128 bytes"));
+    }
     let log = place.log()?;
     let governance = log.governance()?;
     let (from, upto) = (now().saturating_sub(args.window), log.head().size);

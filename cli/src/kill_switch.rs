@@ -105,6 +105,13 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
 fn turn(how: &Move, act: SwitchAct, to: Option<&str>, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let governance = log.governance()?;
+    let now = &governance.in_force.switch;
+    if act == SwitchAct::Release && !now.engaged {
+        let row = governance.in_force.switch_row;
+        return Err(Refused::error(format!(
+            "nothing was changed: the kill switch is released already (row {row})"
+        )));
+    }
     let author = author(place, &governance, how.author.as_deref())?;
     let holder = match to {
         Some(name) => named(&governance, name)?,
@@ -113,7 +120,7 @@ fn turn(how: &Move, act: SwitchAct, to: Option<&str>, place: &Place, out: &mut d
     let engaged = match act {
         SwitchAct::Engage => true,
         SwitchAct::Release => false,
-        SwitchAct::HandOver | SwitchAct::Drill => governance.in_force.switch.engaged,
+        SwitchAct::HandOver | SwitchAct::Drill => now.engaged,
     };
     let switch = KillSwitch { act, engaged, holder, reason: &how.reason, drill: None };
     let urgency = if act == SwitchAct::Engage { Urgency::Urgent } else { Urgency::Plain };

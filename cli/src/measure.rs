@@ -10,7 +10,7 @@ use counterfoil_format::body::{Body, Reading, Role};
 use counterfoil_format::content::Subject;
 use counterfoil_format::limits::SUBMISSION_ROWS;
 use counterfoil_format::value::Decimal;
-use counterfoil_ledger::{Draft, SubmissionBuilder, now};
+use counterfoil_ledger::{Draft, DraftError, SubmissionBuilder, now};
 use serde::Deserialize;
 use serde_json::Number;
 use std::fs::File;
@@ -74,6 +74,8 @@ struct Line {
 
 /// A reading to land.
 struct Measurement {
+    /// The line it stands in, when it was read from lines.
+    line: Option<usize>,
     metric: String,
     value: Decimal,
     entity: Option<String>,
@@ -86,6 +88,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let measurements = match (&args.lines, &args.metric, args.value) {
         (Some(path), ..) => read(path)?,
         (None, Some(metric), Some(value)) => vec![Measurement {
+            line: None,
             metric: metric.clone(),
             value,
             entity: args.entity.clone(),
@@ -98,7 +101,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let author = place.keys().author(&log.governance()?, args.author.as_deref(), Role::Executor)?;
     let mut builder = SubmissionBuilder::new(&author.key)?;
     for measurement in &measurements {
-        builder.push(&measurement.draft()?)?;
+        builder.push(&measurement.draft()?).map_err(|error| measurement.told(error))?;
     }
     for landed in land_all(place, &log, builder.sign(log.ledger_id())?, Urgency::Plain)? {
         writeln!(out, "{}", landed.json())?;
@@ -107,6 +110,15 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
 }
 
 impl Measurement {
+    /// What is wrong with it, and where it stands.
+    fn told(&self, error: DraftError) -> anyhow::Error {
+        match (error, self.line) {
+            (DraftError::Format { error, .. }, Some(line)) => wrong(line, &error.to_string()),
+            (DraftError::Format { error, .. }, None) => Refused::error(format!("{error}; nothing landed")),
+            (error, _) => error.into(),
+        }
+    }
+
     fn draft(&self) -> Result<Draft<'_>> {
         let time = now();
         let body = Body::Evidence(Reading { metric: &self.metric, value: self.value, source: &self.source });
@@ -114,6 +126,10 @@ impl Measurement {
         let subject = self.entity.as_deref().map(|entity| Subject { entity, lifecycle: None });
         Ok(Draft { action: &self.action, subject, ..Draft::with_body(id, body, time) })
     }
+}
+
+fn wrong(line: usize, why: &str) -> anyhow::Error {
+    Refused::error(format!("line {line}: {why}; nothing landed"))
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<Measurement>> {
@@ -127,15 +143,17 @@ fn read(path: &std::path::Path) -> Result<Vec<Measurement>> {
         if line.trim().is_empty() {
             continue;
         }
-        let wrong = |why: String| Refused::error(format!("line {number}: {why}; nothing landed"));
         if measurements.len() == SUBMISSION_ROWS {
-            return Err(wrong(format!("more than {SUBMISSION_ROWS} readings do not land at once")));
+            return Err(wrong(number, &format!("more than {SUBMISSION_ROWS} readings do not land at once")));
         }
         let Object(line): Object<Line> =
-            serde_json::from_str(&line).map_err(|error| wrong(error.to_string()))?;
-        let value = json::read_decimal(&line.value.to_string()).map_err(wrong)?;
+            serde_json::from_str(&line).map_err(|error| wrong(number, &error.to_string()))?;
+        let value = json::read_decimal(&line.value.to_string()).map_err(|why| wrong(number, &why))?;
         let Line { metric, entity, action, source, .. } = line;
-        measurements.push(Measurement { metric, value, entity, action, source });
+        measurements.push(Measurement { line: Some(number), metric, value, entity, action, source });
+    }
+    if measurements.is_empty() {
+        return Err(Refused::error(format!("{}: it has no readings; nothing landed", path.display())));
     }
     Ok(measurements)
 }

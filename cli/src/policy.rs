@@ -12,8 +12,8 @@ use crate::policy_words::policy_of;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::body::{Body, Role};
 use counterfoil_ledger::{Log, StoredRow};
-use counterfoil_policy::{Difference, FILE_BYTES, PRESETS, PolicyFile, diff, preset};
-use serde_json::json;
+use counterfoil_policy::{Difference, FILE_BYTES, PRESETS, PolicyErrors, PolicyFile, diff, preset};
+use serde_json::{Value as Json, json};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -112,12 +112,19 @@ pub fn read(path: &Path) -> Result<PolicyFile> {
 }
 
 fn parse(path: &Path) -> Result<PolicyFile> {
+    parsed(path)?.map_err(|errors| refusal(path, &errors))
+}
+
+fn refusal(path: &Path, errors: &PolicyErrors) -> anyhow::Error {
+    Refused::error(errors.in_file(&path.display().to_string()).to_string())
+}
+
+fn parsed(path: &Path) -> Result<Result<PolicyFile, PolicyErrors>> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     let mut text = String::new();
     let most = FILE_BYTES as u64 + 1;
     file.take(most).read_to_string(&mut text).with_context(|| path.display().to_string())?;
-    let shown = path.display().to_string();
-    PolicyFile::parse(&text).map_err(|errors| Refused::error(errors.in_file(&shown).to_string()))
+    Ok(PolicyFile::parse(&text))
 }
 
 /// A policy by the name of a preset, or a file's.
@@ -168,17 +175,28 @@ fn show(args: &Show, place: impl Fn() -> Result<Place>, out: &mut dyn Write) -> 
 }
 
 fn check(args: &Check, out: &mut dyn Write) -> Result<()> {
-    let file = parse(&args.file)?;
-    let warnings: Vec<String> = file.warnings().iter().map(ToString::to_string).collect();
+    let at = |place: counterfoil_policy::Place, words: String| json!({ "line": place.line, "column": place.column, "says": words });
+    let file = match parsed(&args.file)? {
+        Ok(file) => file,
+        Err(errors) => {
+            if args.json {
+                let told = errors.errors.iter().map(|error| at(error.place, error.problem.to_string()));
+                let object = json!({ "file": args.file, "ok": false, "errors": told.collect::<Vec<_>>(), "more": errors.more });
+                writeln!(out, "{object}")?;
+            }
+            return Err(refusal(&args.file, &errors));
+        }
+    };
     if args.json {
-        writeln!(out, "{}", json!({ "file": args.file, "ok": true, "warnings": warnings }))?;
+        let told = file.warnings().iter().map(|warning| at(warning.place, warning.doubt.to_string()));
+        writeln!(out, "{}", json!({ "file": args.file, "ok": true, "warnings": told.collect::<Vec<_>>() }))?;
         return Ok(());
     }
     let shown = args.file.display();
-    for warning in &warnings {
+    for warning in file.warnings() {
         writeln!(out, "{shown}:{warning}")?;
     }
-    let doubts = match warnings.len() {
+    let doubts = match file.warnings().len() {
         0 => String::new(),
         1 => "; 1 thing in it is doubtful".to_owned(),
         many => format!("; {many} things in it are doubtful"),
@@ -187,17 +205,17 @@ fn check(args: &Check, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn in_words(differences: &[Difference]) -> Vec<String> {
-    differences.iter().map(ToString::to_string).collect()
+fn as_json(changes: &[Difference]) -> Vec<Json> {
+    changes.iter().map(|change| json!({ "says": change.to_string(), "turn": change.turn.name() })).collect()
 }
 
 fn differ(args: &Diff, place: &Place, out: &mut dyn Write) -> Result<()> {
     let file = read(&args.file)?;
     let log = place.log()?;
     let stored = row_in_force(&log)?;
-    let changes = in_words(&diff(&policy_of(&stored.parse()?)?, &file.body()));
+    let changes = diff(&policy_of(&stored.parse()?)?, &file.body());
     if args.json {
-        writeln!(out, "{}", json!({ "file": args.file, "changes": changes }))?;
+        writeln!(out, "{}", json!({ "file": args.file, "changes": as_json(&changes) }))?;
         return Ok(());
     }
     if changes.is_empty() {
@@ -212,7 +230,7 @@ fn set(args: &Set, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let governance = log.governance()?;
     let stored = row_in_force(&log)?;
-    let changes = in_words(&diff(&policy_of(&stored.parse()?)?, &file.body()));
+    let changes = diff(&policy_of(&stored.parse()?)?, &file.body());
     if changes.is_empty() {
         return Err(Refused::error("nothing was changed: this is the policy in force"));
     }
@@ -225,7 +243,7 @@ fn set(args: &Set, place: &Place, out: &mut dyn Write) -> Result<()> {
     let owner = place.keys().for_role(&governance, Role::Owner).context("a policy is set by the owner")?;
     let landed = act::land(place, &log, &owner, Body::Policy(file.body()), Urgency::Plain)?;
     if args.json {
-        writeln!(out, "{}", landed.json_with([("changes", json!(changes))]))?;
+        writeln!(out, "{}", landed.json_with([("changes", json!(as_json(&changes)))]))?;
         return Ok(());
     }
     writeln!(out, "Row {} sets it.", landed.seq)?;

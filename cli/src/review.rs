@@ -123,7 +123,8 @@ fn list(args: &List, place: &Place, out: &mut dyn Write) -> Result<()> {
                 .collect();
             let object = json!({
                 "seq": seq, "landed_at": time::print(row.landing.landed_at), "action": row.head.action,
-                "entity": about, "reasons": reasons, "no_approval_clears": stays, "settled_by": by,
+                "entity": about, "tier": row.head.tier.name(),
+                "reversibility": row.landing.reversibility.name(), "reasons": reasons, "no_approval_clears": stays, "settled_by": by,
             });
             writeln!(out, "{object}")?;
         } else {

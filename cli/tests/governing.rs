@@ -63,9 +63,14 @@ fn a_policy_is_checked_compared_rehearsed_and_set() {
     let refused = shop.run(&["policy", "check", at]);
     assert_eq!(refused.status, 1);
     assert!(refused.err.contains(":2:") || refused.err.contains(":3:"), "{}", refused.err);
+    let as_json = shop.run(&["policy", "check", at, "--json"]);
+    assert_eq!((as_json.status, &as_json.json()["errors"][0]["line"]), (1, &json!(2)));
     std::fs::write(&file, SOFT).unwrap();
     assert!(shop.run(&["policy", "check", at]).out.contains("can be set"));
+    assert_eq!(shop.run(&["policy", "check", at, "--json"]).json()["ok"], true);
     assert!(shop.run(&["policy", "diff", at]).out.contains("SET"));
+    let changes = shop.run(&["policy", "diff", at, "--json"]).json();
+    assert_eq!(changes["changes"][0]["turn"], "stricter", "{changes}");
     let tried = shop.run(&["policy", "test", at, "--against-log", "--json"]).json();
     assert_eq!(tried["judged"], 3);
     let would: Vec<_> =
@@ -120,6 +125,10 @@ fn a_threshold_comes_from_the_stores_own_readings() {
         .collect();
     let read = finish(shop.command().args(["measure", "--lines", "-"]), lines.as_bytes());
     assert_eq!(read.lines().len(), 8, "{}", read.err);
+    let from = |lines: &str| finish(shop.command().args(["measure", "--lines", "-"]), lines.as_bytes());
+    from("\n{\"metric\":\"\",\"value\":1}").fails(1, &["line 2: a metric is empty; nothing landed"]);
+    from("\n").fails(1, &["no readings; nothing landed"]);
+    shop.run(&["measure", "", "1"]).fails(1, &["a metric is empty; nothing landed"]);
     shop.run(&["measure", "roas", "-3", "--action", "OTHER"]);
     let none = shop.run(&["calibrate", "cost", "--quantile", "0.5", "--window", "1 day"]);
     none.fails(1, &["no reading of cost"]);

@@ -47,6 +47,7 @@ fn it_is_pulled_beside_a_writer_and_holds_from_then_on() {
     assert_eq!((&stopped["outcome"], &stopped["reasons"][0]), (&"review".into(), &"kill-switch".into()));
     let released = shop.run(&["kill-switch", "release"]);
     assert!(released.out.contains("released"), "{}{}", released.out, released.err);
+    shop.run(&["kill-switch", "release"]).fails(1, &["nothing was changed", "released already"]);
     assert_eq!(writer.land(3)["outcome"], "applied");
     // A drill goes through the same writer.
     let drill = shop.run(&["kill-switch", "drill", "--json"]).json();

@@ -35,6 +35,12 @@ pub enum Doubt {
     /// A judge must sign, and any score will do.
     #[error("the judge must have signed, and any score will do; set `judge` to the least score that will")]
     AnyScore,
+    /// Those whose decisions rest on readings may write them.
+    #[error(
+        "executors may write readings, also those that their own decisions rest on; name others in [writers], such as \
+         evidence = [\"operator\"]"
+    )]
+    OwnReadings,
     /// A limit counts what no rule knows.
     #[error("no rule knows an action that `{pattern}` matches, so only approvals would be counted{}", OrNearest(.nearest))]
     CoversNothing {

@@ -5,6 +5,9 @@ use crate::nearest::nearest;
 use crate::reading::Marks;
 use crate::settings::{Bound, EVERY, Rule, Settings, Span, Stages, Unknown};
 use crate::source::shown;
+use counterfoil_format::body::Role;
+use counterfoil_format::intent::Kind;
+use counterfoil_rules::keyring::roles_for;
 use std::collections::BTreeSet;
 
 /// All doubts, each with the byte where it stands, ascending.
@@ -19,6 +22,11 @@ pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> 
     for (pattern, rule) in &settings.rules {
         let at = marks.rules.get(pattern).copied().unwrap_or(0);
         found.extend(about_rule(settings, pattern, rule).map(|doubt| (at, doubt)));
+    }
+    let writers = settings.writers.get(&Kind::Evidence).copied().unwrap_or_else(|| roles_for(Kind::Evidence));
+    let resting = settings.rules.iter().find(|(_, rule)| !rule.metrics.is_empty());
+    if let Some((pattern, _)) = resting.filter(|_| writers & Role::Executor.bit() != 0) {
+        found.push((marks.rules.get(pattern).copied().unwrap_or(0), Doubt::OwnReadings));
     }
     for ((span, bound), at) in settings.limits.iter().zip(&marks.limits) {
         found.extend(about_limit(settings, span, bound).map(|doubt| (*at, doubt)));

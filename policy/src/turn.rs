@@ -20,6 +20,16 @@ pub enum Turn {
 }
 
 impl Turn {
+    /// In one word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Turn::Neither => "neither",
+            Turn::Stricter => "stricter",
+            Turn::Looser => "looser",
+            Turn::Both => "both",
+        }
+    }
+
     /// From one strictness to another, the greater the stricter.
     pub(crate) fn between<T: Ord + Copy>(old: T, new: T) -> Self {
         Turn::of(new.cmp(&old))

@@ -27,12 +27,15 @@ fn what_is_never_asked() {
 
 #[test]
 fn a_rule_that_takes_the_place_of_one_that_asks_for_more() {
-    let wide = "[action.\"REPLY*\"]\nlive = true\njudge = 0.78\nattested = true\nmetrics = { csat = 4.2 }\n";
+    let writers = "writers.evidence = [\"operator\"]\n";
+    let wide = format!(
+        "{writers}[action.\"REPLY*\"]\nlive = true\njudge = 0.78\nattested = true\nmetrics = {{ csat = 4.2 }}\n"
+    );
     let narrow = |lines: &str| warned(&format!("{wide}[action.REPLY_REFUND]\nlive = true\n{lines}"));
     assert_eq!(
         narrow(""),
         [
-            "6:9: rules do not add up: this one takes the place of `REPLY*`, and does not ask for a judge's score or a \
+            "7:9: rules do not add up: this one takes the place of `REPLY*`, and does not ask for a judge's score or a \
           judge's signature or the metric `csat`"
         ]
     );
@@ -118,4 +121,16 @@ fn stages_that_lead_nowhere() {
         ),
         NONE
     );
+}
+
+#[test]
+fn readings_by_those_who_rest_on_them() {
+    let rests = "[action.AD]\nlive = true\nmetrics = { roas = 2 }\n";
+    let told = warned(rests);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("1:9: executors may write readings"), "{told:?}");
+    assert_eq!(warned(&format!("{rests}[writers]\nevidence = [\"operator\"]\n")), [""; 0]);
+    let executors = format!("{rests}[writers]\nevidence = [\"executor\", \"operator\"]\n");
+    assert_eq!(warned(&executors), told);
+    assert_eq!(warned("[action.AD]\nlive = true\n"), [""; 0]);
 }
