@@ -11,6 +11,7 @@ use crate::log::Log;
 use crate::lookup::HashMap;
 use crate::room;
 use crate::submission::{Intent, Submission};
+use crate::surroundings::Surroundings;
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::{CodecError, within};
@@ -24,9 +25,8 @@ use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::apply::Applied;
 use counterfoil_rules::gates::Measured;
 use counterfoil_rules::governance::Governance;
-use counterfoil_rules::land::{Landing, Proposal, Refusal, World, admit, is_gated, land};
+use counterfoil_rules::land::{Landing, Proposal, Refusal, admit, is_gated, land};
 use counterfoil_rules::limits::{Counted, Limits};
-use counterfoil_rules::state::{Leaf, State};
 use rand::rngs::StdRng;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -52,7 +52,7 @@ pub(crate) struct Fresh {
     /// The rows by their ids.
     ids: HashMap<IntentId, u64>,
     /// What applied evidence rows have measured.
-    readings: HashMap<u64, Measured>,
+    pub readings: HashMap<u64, Measured>,
 }
 
 /// How far decisions have gone.
@@ -362,33 +362,6 @@ impl Batch {
             self.fresh.readings.insert(place.seq, measured);
         }
         Ok(())
-    }
-}
-
-/// What a decision is made on: the state, and the readings before it.
-struct Surroundings<'g> {
-    current: &'g Current,
-    log: &'g Log,
-    underway: &'g VecDeque<(u64, Fresh)>,
-    fresh: &'g Fresh,
-}
-
-impl State for Surroundings<'_> {
-    type Error = ReadError;
-
-    fn leaf(&self, key: &str) -> Result<Option<Leaf>, ReadError> {
-        self.current.leaf(key).map_err(ReadError::Index)
-    }
-}
-
-impl World for Surroundings<'_> {
-    fn reading(&self, row: u64) -> Result<Option<Measured>, ReadError> {
-        let underway = || self.underway.iter().find_map(|(_, fresh)| fresh.readings.get(&row));
-        match self.fresh.readings.get(&row).or_else(underway) {
-            Some(measured) => Ok(Some(measured.clone())),
-            None if row >= self.log.head().size => Ok(None),
-            None => self.log.reading(row),
-        }
     }
 }
 

@@ -90,6 +90,7 @@ mod segment;
 mod side;
 pub mod storage;
 mod submission;
+mod surroundings;
 mod sync;
 mod tiles;
 mod watch;

@@ -13,11 +13,9 @@ use counterfoil_format::row::Row;
 use counterfoil_rules::cited::PutAside;
 use counterfoil_rules::gates::Measured;
 use counterfoil_rules::governance::Governance;
-use counterfoil_rules::land::{Landing, Proposal, World, is_gated, land};
+use counterfoil_rules::land::{Landing, Proposal, Remembered, is_gated, land};
 use counterfoil_rules::limits::Limits;
-use counterfoil_rules::state::{Leaf, State};
-use std::collections::HashMap;
-use std::convert::Infallible;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 /// A row that would have landed differently.
@@ -52,7 +50,7 @@ pub fn rehearse<H: History>(
     let mut rehearsing = Rehearsing {
         policy,
         state: PastState::default(),
-        readings: HashMap::new(),
+        readings: BTreeMap::new(),
         governance: None,
         limits: Limits::default(),
         put_aside: HashMap::new(),
@@ -72,7 +70,7 @@ pub fn rehearse<H: History>(
 struct Rehearsing<'p> {
     policy: &'p PolicyBody<'p>,
     state: PastState,
-    readings: HashMap<u64, Measured>,
+    readings: BTreeMap<u64, Measured>,
     governance: Option<Governance>,
     limits: Limits,
     /// The rows that the policy puts aside, and why.
@@ -105,7 +103,7 @@ impl Rehearsing<'_> {
             },
             _ => None,
         };
-        let world = Surroundings { state: &self.state, readings: &self.readings };
+        let world = Remembered { state: &self.state, readings: &self.readings };
         let Ok(verdict) = land(&world, governance, &mut self.limits, proposal, place, approved);
         self.found.judged += 1;
         if verdict.outcome == Outcome::Review {
@@ -145,25 +143,5 @@ impl Rehearsing<'_> {
             (Some(body), Some(governance)) => drop(governance.take_in(body, seq, landed_at)),
             _ => {}
         }
-    }
-}
-
-/// What a decision is judged on.
-struct Surroundings<'r> {
-    state: &'r PastState,
-    readings: &'r HashMap<u64, Measured>,
-}
-
-impl State for Surroundings<'_> {
-    type Error = Infallible;
-
-    fn leaf(&self, key: &str) -> Result<Option<Leaf>, Infallible> {
-        self.state.leaf(key)
-    }
-}
-
-impl World for Surroundings<'_> {
-    fn reading(&self, row: u64) -> Result<Option<Measured>, Infallible> {
-        Ok(self.readings.get(&row).cloned())
     }
 }

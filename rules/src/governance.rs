@@ -3,10 +3,11 @@
 use crate::keyring::KeyScope;
 use crate::keyring::{KeyError, Keyring};
 use crate::policy::Policy;
+use crate::relation::Relation;
 use counterfoil_format::body::{Body, Genesis, KillSwitch, Role, SwitchAct};
 use counterfoil_format::intent::{KeyId, Kind, Micros};
 use counterfoil_format::value::Decimal;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kill switch.
@@ -111,9 +112,9 @@ pub struct Governance {
     pub keys: Arc<Keyring>,
     /// By what decisions are judged.
     pub in_force: Arc<InForce>,
-    reviewed: HashMap<u64, u64>,
-    undone: HashMap<u64, u64>,
-    targets: HashMap<u64, u64>,
+    reviewed: Relation,
+    undone: Relation,
+    targets: Relation,
 }
 
 impl Governance {
@@ -134,25 +135,25 @@ impl Governance {
         Ok(Governance {
             keys: Arc::new(keys),
             in_force: Arc::new(in_force),
-            reviewed: HashMap::new(),
-            undone: HashMap::new(),
-            targets: HashMap::new(),
+            reviewed: Relation::default(),
+            undone: Relation::default(),
+            targets: Relation::default(),
         })
     }
 
     /// The rollback row that took a row back and is in force itself.
     pub fn undone_by(&self, row: u64) -> Option<u64> {
-        self.undone.get(&row).copied()
+        self.undone.get(row)
     }
 
     /// The row in which a human has approved or rejected a row that was put aside.
     pub fn reviewed_by(&self, row: u64) -> Option<u64> {
-        self.reviewed.get(&row).copied()
+        self.reviewed.get(row)
     }
 
     /// The row that a rollback row in this history took back.
     pub fn target_of(&self, rollback: u64) -> Option<u64> {
-        self.targets.get(&rollback).copied()
+        self.targets.get(rollback)
     }
 
     /// Whether an applied row with this body would go through at this number.
@@ -230,7 +231,7 @@ impl Governance {
         while let Some((row, by)) = next {
             self.undone.insert(row, by);
             next = self.target_of(row).and_then(|back| {
-                self.undone.remove(&back);
+                self.undone.remove(back);
                 self.target_of(back).map(|target| (target, back))
             });
         }
@@ -269,7 +270,7 @@ impl Governance {
                 let calibrated = Calibrated { row, threshold: calibration.threshold };
                 in_force.calibrations.insert(calibration.metric.to_owned(), calibrated);
             }
-            Body::Review(review) => drop(self.reviewed.insert(review.row, row)),
+            Body::Review(review) => self.reviewed.insert(review.row, row),
             Body::Rollback(rollback) => {
                 self.take_out(rollback.target, row);
                 self.targets.insert(row, rollback.target);

@@ -25,6 +25,7 @@ use counterfoil_format::part::PartTag;
 use counterfoil_format::policy::Reach;
 use counterfoil_format::row::Row;
 use counterfoil_format::value::Decimal;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 /// Why an intent leaves no row.
@@ -105,6 +106,29 @@ pub struct Landing {
 pub trait World: State {
     /// What an earlier row has measured; `None` when it is no applied evidence row.
     fn reading(&self, row: u64) -> Result<Option<Measured>, Self::Error>;
+}
+
+/// A world kept in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Remembered<'w, S> {
+    /// The state.
+    pub state: &'w S,
+    /// The readings, by their rows.
+    pub readings: &'w BTreeMap<u64, Measured>,
+}
+
+impl<S: State> State for Remembered<'_, S> {
+    type Error = S::Error;
+
+    fn leaf(&self, key: &str) -> Result<Option<Leaf>, S::Error> {
+        self.state.leaf(key)
+    }
+}
+
+impl<S: State> World for Remembered<'_, S> {
+    fn reading(&self, row: u64) -> Result<Option<Measured>, S::Error> {
+        Ok(self.readings.get(&row).cloned())
+    }
 }
 
 /// What became of an intent.

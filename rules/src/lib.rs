@@ -30,5 +30,6 @@ pub mod land;
 pub mod limits;
 pub mod number;
 pub mod policy;
+mod relation;
 pub mod rollback;
 pub mod state;

@@ -31,10 +31,9 @@ use counterfoil_rules::gates::{Measured, reversibility};
 use counterfoil_rules::governance::Governance;
 use counterfoil_rules::land as rules;
 use counterfoil_rules::limits::Limits;
-use counterfoil_rules::state::{Leaf, MapState, State};
+use counterfoil_rules::state::MapState;
 use ed25519_dalek::{Signer, SigningKey};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 /// When row 0 lands: 2026-11-23 09:00 UTC.
 pub const EPOCH: Micros = 1_795_424_400_000_000;
@@ -316,7 +315,7 @@ impl Forge {
             in_force.map_or((0, 0), |in_force| (in_force.policy_row, in_force.switch_row));
 
         let put_aside = self.put_aside(&proposal);
-        let world = Surroundings { state: &self.state, readings: &self.readings };
+        let world = rules::Remembered { state: &self.state, readings: &self.readings };
         let verdict = self.governance.as_ref().map(|governance| {
             let limits = &mut self.limits;
             let Ok(verdict) = rules::land(&world, governance, limits, &proposal, place, put_aside.as_ref());
@@ -418,25 +417,5 @@ impl Forge {
         if let (Some(governance), Body::Genesis(_) | Body::Policy(_)) = (&self.governance, body) {
             self.limits.follow(&governance.in_force.policy.limits);
         }
-    }
-}
-
-/// What a row is decided on.
-struct Surroundings<'f> {
-    state: &'f MapState,
-    readings: &'f BTreeMap<u64, Measured>,
-}
-
-impl State for Surroundings<'_> {
-    type Error = Infallible;
-
-    fn leaf(&self, key: &str) -> Result<Option<Leaf>, Infallible> {
-        self.state.leaf(key)
-    }
-}
-
-impl rules::World for Surroundings<'_> {
-    fn reading(&self, row: u64) -> Result<Option<Measured>, Infallible> {
-        Ok(self.readings.get(&row).cloned())
     }
 }

@@ -1,10 +1,10 @@
-//! The readings of the log, for the gates that ask for them and for calibrations (V23). About 64 bytes a reading, and the
+//! The readings of the log, for the gates that ask for them and for calibrations (V23). About 80 bytes a reading, and the
 //! names of metrics, entities and actions once each.
 
 use crate::check::CheckId;
 use crate::facts::{Part, RowFacts, text};
 use crate::tally::{Place, Tally};
-use counterfoil_format::body::Body;
+use counterfoil_format::body::{Body, Calibration};
 use counterfoil_format::intent::{Kind, Micros};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::value::Decimal;
@@ -17,6 +17,8 @@ const BODY_CLOSED: &str = "its body is withheld";
 #[derive(Debug, Default)]
 pub(crate) struct Readings {
     entries: Vec<Entry>,
+    /// Those of each metric, in row order.
+    of_metric: HashMap<u32, Vec<OfMetric>>,
     names: Names,
     /// Applied evidence rows whose body is withheld, ascending.
     closed: Vec<u64>,
@@ -33,6 +35,15 @@ struct Entry {
     action: u32,
     /// What it was measured of; `None` when that is withheld or erased.
     entity: Option<u32>,
+}
+
+/// A reading among those of its metric.
+#[derive(Debug, Clone, Copy)]
+struct OfMetric {
+    /// Its place among all readings.
+    place: usize,
+    /// When the latest landed of those up to it: the earlier ones, whose is below a time, all landed before that.
+    latest: Micros,
 }
 
 /// A reading that is looked up.
@@ -90,7 +101,7 @@ impl Readings {
                     return tally.skip(CheckId::V23, row.seq, &why);
                 }
                 tally.checked(CheckId::V23, 1);
-                if let Err(error) = check_calibration(&calibration, self.samples(), row.seq) {
+                if let Err(error) = check_calibration(&calibration, self.samples(&calibration), row.seq) {
                     tally.fault(CheckId::V23, place, Some(row.seq), error.to_string());
                 }
             }
@@ -107,6 +118,9 @@ impl Readings {
             action: self.names.number(sample.action),
             entity: entity.map(|entity| self.names.number(entity)),
         };
+        let of_metric = self.of_metric.entry(entry.metric).or_default();
+        let latest = of_metric.last().map_or(entry.landed_at, |before| before.latest.max(entry.landed_at));
+        of_metric.push(OfMetric { place: self.entries.len(), latest });
         self.entries.push(entry);
     }
 
@@ -119,9 +133,15 @@ impl Readings {
         Some(Reading { metric, entity, value: entry.value })
     }
 
-    /// All of them, as a calibration looks at them.
-    fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
-        self.entries.iter().map(|entry| Sample {
+    /// Those that a calibration may have to name, and few others: of its metric, from its window on.
+    fn samples(&self, calibration: &Calibration<'_>) -> impl Iterator<Item = Sample<'_>> {
+        let metric = self.names.numbers.get(calibration.metric);
+        let all = metric.and_then(|metric| self.of_metric.get(metric)).map_or(&[][..], Vec::as_slice);
+        let before = all.partition_point(|reading| reading.latest < calibration.from);
+        let (_, from) = all.split_at_checked(before).unwrap_or_default();
+        let (from, upto) = (from.iter(), calibration.upto);
+        let entries = from.filter_map(|reading| self.entries.get(reading.place));
+        entries.take_while(move |entry| entry.row < upto).map(|entry| Sample {
             row: entry.row,
             landed_at: entry.landed_at,
             metric: self.names.text(entry.metric),

@@ -16,11 +16,10 @@ use counterfoil_format::value::{Decimal, Value};
 use counterfoil_rules::cited::PutAside;
 use counterfoil_rules::gates::Measured;
 use counterfoil_rules::governance::{Calibrated, Governance};
-use counterfoil_rules::land::{Landing, Proposal, World, land};
+use counterfoil_rules::land::{Landing, Proposal, Remembered, land};
 use counterfoil_rules::limits::Limits;
-use counterfoil_rules::state::{Leaf, MapState, State, StoredValue};
+use counterfoil_rules::state::{Leaf, MapState, StoredValue};
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 pub const NOW: Micros = 1_000_000;
@@ -170,22 +169,6 @@ impl Default for Scene {
     }
 }
 
-struct Around<'s>(&'s Scene);
-
-impl State for Around<'_> {
-    type Error = Infallible;
-
-    fn leaf(&self, key: &str) -> Result<Option<Leaf>, Infallible> {
-        self.0.state.leaf(key)
-    }
-}
-
-impl World for Around<'_> {
-    fn reading(&self, row: u64) -> Result<Option<Measured>, Infallible> {
-        Ok(self.0.readings.get(&row).cloned())
-    }
-}
-
 impl Scene {
     /// The only rule.
     pub fn rule(&mut self) -> &mut ActionRule<'static> {
@@ -294,7 +277,8 @@ impl Scene {
         let proposal = self.proposal(&requests);
         let place = Landing { seq: 7, landed_at: self.landed_at };
         let mut limits = self.limits(&governance);
-        let verdict = land(&Around(self), &governance, &mut limits, &proposal, place, self.approved.as_ref());
+        let world = Remembered { state: &self.state, readings: &self.readings };
+        let verdict = land(&world, &governance, &mut limits, &proposal, place, self.approved.as_ref());
         let Ok(verdict) = verdict;
         Became {
             outcome: verdict.outcome,
