@@ -10,6 +10,7 @@ use crate::exit::Refused;
 use crate::keys::NamedKey;
 use crate::place::Place;
 use crate::retry::{Likeness, compare};
+use crate::time;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::body::Role;
 use counterfoil_format::intent::IntentId;
@@ -90,8 +91,8 @@ sixteen bytes. A line whose id has landed with the same content lands nothing:
 its receipt is the first one, with "duplicate": true. So a file that failed
 half way can be sent again. Lines without an id land again.
 
-A receipt is {"seq", "row_hash", "outcome", "reasons", "id"}, printed when its
-row is on disk. A line that is refused ends the run with its number on standard
+A receipt is {"seq", "row_hash", "outcome", "reasons", "landed_at", "id"},
+printed when its row is on disk. A line that is refused ends the run with its number on standard
 error and status 1: nothing of its submission has landed, and what was
 submitted before has. The error says how many rows that is. Each submission
 waits for the disk once, so a long file is quicker with --batch."#;
@@ -298,6 +299,7 @@ impl Desk<'_> {
                         row_hash: row.row_hash.to_string(),
                         outcome: row.landing.outcome.name(),
                         reasons: row.landing.reasons.iter().map(|reason| reason.name()).collect(),
+                        landed_at: time::print(row.landing.landed_at),
                         id: id.to_string(),
                         duplicate: true,
                     }));

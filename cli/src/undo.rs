@@ -11,6 +11,7 @@ use crate::past::Past;
 use crate::place::Place;
 use crate::row_json;
 use crate::table::{Table, cut};
+use crate::time;
 use anyhow::{Context as _, Result};
 use counterfoil_format::body::Role;
 use counterfoil_format::landing::Outcome;
@@ -226,6 +227,7 @@ fn as_json(options: &Options, plan: &Plan, changes: &[Difference], receipts: &[R
             "row_hash": receipt.row_hash.to_string(),
             "outcome": receipt.outcome.name(),
             "reasons": receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
+            "landed_at": time::print(receipt.landed_at),
         })
     };
     Ok(json!({

@@ -1,5 +1,6 @@
 //! Receipts, one a line that was read.
 
+use crate::time;
 use counterfoil_format::intent::IntentId;
 use counterfoil_ledger::Receipt;
 use serde::Serialize;
@@ -12,6 +13,7 @@ pub struct ReceiptLine {
     pub row_hash: String,
     pub outcome: &'static str,
     pub reasons: Vec<&'static str>,
+    pub landed_at: String,
     pub id: String,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
@@ -37,6 +39,7 @@ pub fn print_receipts(fates: &[Fate], receipts: &[Receipt], out: &mut dyn Write)
                     row_hash: receipt.row_hash.to_string(),
                     outcome: receipt.outcome.name(),
                     reasons: receipt.reasons.iter().map(|reason| reason.name()).collect(),
+                    landed_at: time::print(receipt.landed_at),
                     id: id.to_string(),
                     duplicate: *duplicate,
                 };
