@@ -103,10 +103,7 @@ fn fresh_dir() -> Result<PathBuf> {
 
 fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)> {
     let shown = dir.display();
-    writeln!(
-        out,
-        "1. A ledger begins in {shown}: keys for owner, ledger, executor and operator, and row 0."
-    )?;
+    writeln!(out, "1. A ledger begins in {shown}: its keys, and row 0.")?;
     let clock = WeekClock::at(now().saturating_sub(WEEK));
     let platform = Platform { clock: Arc::new(clock.clone()), ..Platform::default() };
     let founding = init::Args::new("demo.example/shop", "default");
@@ -115,7 +112,7 @@ fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)
 
     writeln!(
         out,
-        "2. A week of the shop, run by agents under a policy. Each decision is a row, with its rollback beside it:"
+        "2. A week of a shop under a policy. Each decision is a row, with its rollback beside it:"
     )?;
     let place = Place::find(Some(dir))?;
     let mut shop = Shop::open(&place, args.seed, &platform)?;
@@ -150,10 +147,7 @@ fn tell(args: &Args, dir: &Path, out: &mut dyn Write) -> Result<(Founded, Story)
     let (by, states) = take_back(&place, row, &key, out)?;
     let report = judge(dir, &founded, &checkpoint)?;
     writeln!(out, "   The verifier on all of it: {}.\n", report.verdict.name())?;
-    writeln!(
-        out,
-        "The ledger is in {shown}, and the seal from step 2, as an auditor would have kept it elsewhere, in"
-    )?;
+    writeln!(out, "The ledger is in {shown}, and the seal of step 2, as an auditor would have kept it, in")?;
     writeln!(out, "{}. They are yours to play with:", checkpoint.display())?;
     writeln!(out, "  export COUNTERFOIL_LEDGER={}", quoted_path(dir))?;
     for command in ["log", &format!("show {row}"), &format!("history {}", quoted(&key)), "state", "verify"] {

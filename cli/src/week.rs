@@ -171,13 +171,13 @@ impl<'w> Week<'w> {
         let undo = Undo::Compensate(&makes_up);
         draft.effects = vec![Effect { adapter: "mail", request: &request, undo }];
         let put_aside = self.shop.land_judged(&draft, &self.judge)?;
-        self.say(&put_aside, "a reply to a customer, to which the judge gives 0.71, signed")?;
+        self.say(&put_aside, "a reply, to which the judge gives 0.71, signed")?;
         let approved = self.approve(&put_aside)?;
         self.say(&approved, "a human reads it and approves")?;
         let mut draft = self.decision("MOVE", "sku-002", Tier::A)?;
         draft.ops.push(DraftOp::Transition("sku-002", "winner"));
         let nowhere = self.shop.land_one(&draft)?;
-        self.say(&nowhere, "sku-002, of which nothing is known yet, would be made a winner")
+        self.say(&nowhere, "sku-002, of which nothing is known yet, made a winner")
     }
 
     /// The switch is tried out.
