@@ -181,6 +181,20 @@ impl<'a> Evidence<'a> {
         })
     }
 
+    /// The rows that are pointed to, ascending, each once.
+    pub fn rows(evidence: &[Self]) -> Vec<u64> {
+        let mut rows: Vec<u64> = evidence
+            .iter()
+            .filter_map(|item| match item {
+                Evidence::Row(row) => Some(*row),
+                Evidence::Document { .. } => None,
+            })
+            .collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
+    }
+
     /// The latest row that is pointed to.
     pub fn latest_row(evidence: &[Self]) -> Option<u64> {
         let rows = evidence.iter().filter_map(|item| match item {

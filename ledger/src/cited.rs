@@ -27,9 +27,13 @@ pub(crate) fn check_cited(
         }
         Some(Body::Review(review)) => {
             let stored = log.row(review.row)?;
-            let apart = governance.in_force.policy.separation.then_some(&*governance.keys);
             let commitments = intent.commitments().map_err(|error| SubmitError::Format { index, error })?;
-            let put_aside = check_review(review, &proposal.head, &commitments, apart, &stored.parse()?);
+            let (head, target) = (&proposal.head, stored.parse()?);
+            let own = match governance.in_force.policy.separation {
+                true => governance.keys.holder_of_both(&target.head.author, &head.author),
+                false => None,
+            };
+            let put_aside = check_review(review, head, &commitments, own, &target);
             return put_aside.map(Some).map_err(|fault| refused(fault.to_string()));
         }
         Some(Body::KillSwitch(switch)) => {

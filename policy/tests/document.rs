@@ -148,6 +148,10 @@ impl Sight for Decision {
         Ok(Vec::new())
     }
 
+    fn calibrated(&self, _: &str) -> Result<Option<Decimal>, Infallible> {
+        Ok(None)
+    }
+
     fn stage(&self, _: &str) -> Result<String, Infallible> {
         Ok(String::new())
     }
@@ -177,7 +181,6 @@ fn its_day_of_discounts_goes_as_it_says() {
         switch: Switch { engaged: false, holder: KeyId([0; 8]), drilling: false },
         switch_row: 0,
         drilled_at: 0,
-        calibrations: BTreeMap::new(),
     };
     let mut limits = Limits::default();
     limits.follow(&in_force.policy.limits);

@@ -1,6 +1,5 @@
 //! What a row cites of an earlier one: the row that a human approves or rejects, the decision that a drill has stopped.
 
-use crate::keyring::Keyring;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Drill, ReviewOf, ReviewVerdict};
 use counterfoil_format::codec::CodecError;
@@ -66,12 +65,12 @@ pub const APPROVED: [PartTag; 5] =
     [PartTag::Subject, PartTag::Actors, PartTag::Evidence, PartTag::Ops, PartTag::Effects];
 
 /// Checks a review row against the row that it is about. `commitments` are those of the review row's own parts, in tag
-/// order; `apart` has the keys by which people are told apart, where nobody may approve what they wrote.
+/// order; `own` is who wrote both rows, if it is one and the policy lets nobody approve what they wrote.
 pub fn check_review(
     review: &ReviewOf<'_>,
     head: &IntentHead<'_>,
     commitments: &[Hash],
-    apart: Option<&Keyring>,
+    own: Option<&str>,
     target: &Row<'_>,
 ) -> Result<PutAside, CitedFault> {
     let row = review.row;
@@ -90,8 +89,8 @@ pub fn check_review(
         let acts = head.parts & (PartTag::Ops.bit() | PartTag::Effects.bit()) != 0;
         return if acts { Err(CitedFault::RejectionActs(row)) } else { Ok(put_aside) };
     }
-    if let Some(name) = apart.and_then(|keys| one_holder(keys, &target.head.author, &head.author)) {
-        return Err(CitedFault::OwnRow { row, name });
+    if let Some(name) = own {
+        return Err(CitedFault::OwnRow { row, name: name.to_owned() });
     }
     let same = [("tier", target.head.tier == head.tier), ("mode", target.head.mode == head.mode)];
     if let Some((part, _)) = same.into_iter().find(|(_, same)| !same) {
@@ -107,15 +106,6 @@ pub fn check_review(
         }
     }
     Ok(put_aside)
-}
-
-/// Who holds both keys, when it is one: the name under which both are enrolled.
-fn one_holder(keys: &Keyring, left: &KeyId, right: &KeyId) -> Option<String> {
-    let name = |key: &KeyId| keys.get(key).map(|key| key.name.clone());
-    match (name(left), name(right)) {
-        (Some(left), Some(right)) => (left == right).then_some(left),
-        _ => (left == right).then(|| format!("key {left}")),
-    }
 }
 
 /// Checks that a decision was stopped by the switch while a drill lasted.

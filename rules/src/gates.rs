@@ -36,6 +36,8 @@ pub trait Sight: Amounts {
     fn reach(&self) -> Result<Reach, Self::Error>;
     /// The moves that it makes, in order: the entity, and the stage that it moves to.
     fn moves(&self) -> Result<Vec<(&str, &str)>, Self::Error>;
+    /// The newest threshold that was calibrated of a metric.
+    fn calibrated(&self, metric: &str) -> Result<Option<Decimal>, Self::Error>;
     /// The stage that an entity is in before it; empty for none.
     fn stage(&self, entity: &str) -> Result<String, Self::Error>;
     /// Hands over the readings that it points to and may rest on, each with its metric. Those of metrics that the rule does
@@ -110,7 +112,7 @@ impl InForce {
             reasons.extend((!moves_go(lifecycle, sight)?).then_some(Reason::MoveNotAllowed));
         }
         if let Some(rule) = rule {
-            self.metrics(rule, sight, &mut reasons)?;
+            metrics(rule, sight, &mut reasons)?;
         }
         limits.ask(asked.action, asked.landed_at, sight, &mut reasons)?;
         if let Some(rule) = rule.filter(|rule| rule.reach != Reach::Never) {
@@ -125,28 +127,30 @@ impl InForce {
     pub fn redo(&self, mode: Mode, brings_back: bool) -> Option<Reason> {
         (brings_back && mode == Mode::Live && self.switch.engaged).then_some(Reason::KillSwitch)
     }
+}
 
-    fn metrics<S: Sight>(&self, rule: &Rule, sight: &S, reasons: &mut Vec<Reason>) -> Result<(), S::Error> {
-        if rule.metrics.is_empty() {
-            return Ok(());
-        }
-        let (mut met, mut below) = (vec![false; rule.metrics.len()], false);
-        sight.readings(rule, &mut |metric, reading| {
-            let Some((place, least)) = rule.metric(metric) else { return };
-            met.get_mut(place).into_iter().for_each(|met| *met = true);
-            below |= self.floor(least).is_some_and(|floor| compare(reading, &floor) == Ordering::Less);
-        })?;
-        let uncalibrated = rule.metrics.iter().any(|least| self.floor(least).is_none());
-        reasons.extend(met.contains(&false).then_some(Reason::MetricMissing));
-        reasons.extend(uncalibrated.then_some(Reason::MetricUncalibrated));
-        reasons.extend(below.then_some(Reason::MetricBelowFloor));
-        Ok(())
+fn metrics<S: Sight>(rule: &Rule, sight: &S, reasons: &mut Vec<Reason>) -> Result<(), S::Error> {
+    if rule.metrics.is_empty() {
+        return Ok(());
     }
-
-    /// The least reading of a metric: the number that the policy sets, else the one that was calibrated last.
-    fn floor(&self, (metric, fixed): &(String, Option<Decimal>)) -> Option<Decimal> {
-        fixed.or_else(|| self.calibrations.get(metric).map(|calibrated| calibrated.threshold))
+    let mut floors = Vec::with_capacity(rule.metrics.len());
+    for (metric, fixed) in &rule.metrics {
+        floors.push(match fixed {
+            Some(number) => Some(*number),
+            None => sight.calibrated(metric)?,
+        });
     }
+    let (mut met, mut below) = (vec![false; floors.len()], false);
+    sight.readings(rule, &mut |metric, reading| {
+        let Some(place) = rule.metric(metric) else { return };
+        met.get_mut(place).into_iter().for_each(|met| *met = true);
+        let floor = floors.get(place).copied().flatten();
+        below |= floor.is_some_and(|floor| compare(reading, &floor) == Ordering::Less);
+    })?;
+    reasons.extend(met.contains(&false).then_some(Reason::MetricMissing));
+    reasons.extend(floors.contains(&None).then_some(Reason::MetricUncalibrated));
+    reasons.extend(below.then_some(Reason::MetricBelowFloor));
+    Ok(())
 }
 
 fn judge<S: Sight>(

@@ -43,8 +43,6 @@ pub struct InForce {
     pub switch_row: u64,
     /// When the last drill ended, or the ledger began.
     pub drilled_at: Micros,
-    /// The newest threshold of each metric.
-    pub calibrations: BTreeMap<String, Calibrated>,
 }
 
 impl InForce {
@@ -112,6 +110,8 @@ pub struct Governance {
     pub keys: Arc<Keyring>,
     /// By what decisions are judged.
     pub in_force: Arc<InForce>,
+    /// The newest threshold of each metric.
+    calibrations: Arc<BTreeMap<String, Calibrated>>,
     reviewed: Relation,
     undone: Relation,
     targets: Relation,
@@ -130,15 +130,20 @@ impl Governance {
             switch: Switch { engaged: false, holder, drilling: false },
             switch_row: 0,
             drilled_at: landed_at,
-            calibrations: BTreeMap::new(),
         };
         Ok(Governance {
             keys: Arc::new(keys),
             in_force: Arc::new(in_force),
+            calibrations: Arc::default(),
             reviewed: Relation::default(),
             undone: Relation::default(),
             targets: Relation::default(),
         })
+    }
+
+    /// The newest threshold of a metric.
+    pub fn calibrated(&self, metric: &str) -> Option<&Calibrated> {
+        self.calibrations.get(metric)
     }
 
     /// The rollback row that took a row back and is in force itself.
@@ -266,9 +271,8 @@ impl Governance {
                 }
             }
             Body::Calibration(calibration) => {
-                let in_force = Arc::make_mut(&mut self.in_force);
                 let calibrated = Calibrated { row, threshold: calibration.threshold };
-                in_force.calibrations.insert(calibration.metric.to_owned(), calibrated);
+                Arc::make_mut(&mut self.calibrations).insert(calibration.metric.to_owned(), calibrated);
             }
             Body::Review(review) => self.reviewed.insert(review.row, row),
             Body::Rollback(rollback) => {

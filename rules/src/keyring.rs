@@ -139,6 +139,12 @@ impl Keyring {
         self.keys.get(id)
     }
 
+    /// Who holds both keys, when it is one: the name under which both are enrolled.
+    pub fn holder_of_both(&self, left: &KeyId, right: &KeyId) -> Option<&str> {
+        let [left, right] = [left, right].map(|key| self.keys.get(key).map(|key| key.name.as_str()));
+        left.filter(|name| right == Some(name))
+    }
+
     /// All keys, in the order they were enrolled.
     pub fn all(&self) -> Vec<&Enrolled> {
         let mut keys: Vec<_> = self.keys.values().collect();

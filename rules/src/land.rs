@@ -191,7 +191,7 @@ pub fn land<'a, W: World>(
         let judge = proposal.actors.as_ref().and_then(|actors| Judged::of(actors, author, name));
         let approved = put_aside.map_or(&[][..], |put_aside| &put_aside.reasons);
         let (action, tier, mode, landed_at) = (head.action, head.tier, head.mode, place.landed_at);
-        let seen = Seen { world, proposal, judge, landed_at };
+        let seen = Seen { world, governance, proposal, judge, landed_at };
         reasons =
             governance.in_force.gates(limits, &Asked { action, tier, mode, landed_at }, &seen, approved)?;
     }
@@ -231,6 +231,7 @@ pub fn is_gated(proposal: &Proposal<'_>) -> bool {
 /// An intent as its author wrote it, all of it open.
 struct Seen<'s, 'a, W> {
     world: &'s W,
+    governance: &'s Governance,
     proposal: &'s Proposal<'a>,
     judge: Option<Judged>,
     landed_at: Micros,
@@ -275,13 +276,16 @@ impl<W: World> Sight for Seen<'_, '_, W> {
         Ok(moves(&self.proposal.ops))
     }
 
+    fn calibrated(&self, metric: &str) -> Result<Option<Decimal>, W::Error> {
+        Ok(self.governance.calibrated(metric).map(|calibrated| calibrated.threshold))
+    }
+
     fn stage(&self, entity: &str) -> Result<String, W::Error> {
         Ok(stage(self.world.leaf(&stage_key(entity))?))
     }
 
     fn readings(&self, _: &Rule, take: &mut dyn FnMut(&str, &Decimal)) -> Result<(), W::Error> {
-        for item in &self.proposal.evidence {
-            let Evidence::Row(row) = *item else { continue };
+        for row in Evidence::rows(&self.proposal.evidence) {
             let measured = self.world.reading(row)?;
             if let Some(measured) = measured.filter(|measured| measured.serves(self.proposal.entity)) {
                 take(&measured.metric, &measured.value);

@@ -136,10 +136,9 @@ impl Rule {
         }
     }
 
-    /// The metric of this name, when the rule asks for it, and its place among the metrics.
-    pub fn metric(&self, name: &str) -> Option<(usize, &(String, Option<Decimal>))> {
-        let place = self.metrics.binary_search_by(|(metric, _)| metric.as_str().cmp(name)).ok()?;
-        Some((place, self.metrics.get(place)?))
+    /// The place of a metric among the metrics, when the rule asks for it.
+    pub fn metric(&self, name: &str) -> Option<usize> {
+        self.metrics.binary_search_by(|(metric, _)| metric.as_str().cmp(name)).ok()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::forge::Forge;
 use counterfoil_format::body::{
     Body, Drill, FORMAT_VERSION, Genesis, KillSwitch, ReviewOf, ReviewVerdict, RollbackOf, SwitchAct,
 };
-use counterfoil_format::intent::Kind;
+use counterfoil_format::intent::{KeyId, Kind};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{Guard, decode_ops, encode_ops};
 use counterfoil_format::part::{PartTag, Slot};
@@ -101,6 +101,11 @@ impl Forge {
         let mut content = Vec::new();
         encode_ops(&ops, &mut content);
         Draft::body(&Body::Rollback(body)).content(PartTag::Ops, content)
+    }
+
+    /// Who wrote a row. Only for ledgers kept in memory.
+    pub fn author_of(&self, row: u64) -> KeyId {
+        Row::parse(&self.sink.record(row)).unwrap().head.author
     }
 
     /// Whether a row is a decision that was put aside. Only for ledgers kept in memory.

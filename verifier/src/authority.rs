@@ -15,10 +15,10 @@ use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
 use crate::words;
 use counterfoil_format::Hash;
-use counterfoil_format::body::Body;
+use counterfoil_format::body::{Body, KeyChange};
 use counterfoil_format::group::{GroupHeader, Seal};
 use counterfoil_format::intent::{KeyId, Kind, Mode};
-use counterfoil_format::key::PublicKey;
+use counterfoil_format::key::{PublicKey, key_id};
 use counterfoil_format::landing::{Outcome, Reversibility};
 use counterfoil_format::submission::SignedSubmission;
 use counterfoil_rules::governance::{Governance, GovernanceError, InForce};
@@ -31,7 +31,9 @@ const BAD_GENESIS: &str = "the keys are not known: row 0, which names the first 
 const DOUBT: &str =
     "the ledger's key may have changed in the rows that are missing or cannot be read before it";
 const NOT_ALONE: &str = "the genesis is not live, applied and alone in its submission";
-const NOT_EXACT: &str = "the genesis is not stamped as exact in how it is taken back";
+const NOT_PLAIN: &str =
+    "the genesis is stamped with reasons, or as another class than exact in how it is taken back";
+const CLOSED_POLICY: &str = "the body of the policy in force is closed, and with it who may write what";
 const HIDDEN_ROLLBACK: &str = "the body of an earlier rollback is closed, so it is not known whether what this one takes back is in force";
 const CLOSED_CHANGE: &str = "its body is closed, so it is not known whether what it changes goes through";
 const LOST_RULES: &str =
@@ -60,6 +62,8 @@ pub(crate) struct Authority {
     meaning: bool,
     /// Why it is not known what is in force.
     blind: Option<Arc<str>>,
+    /// Why the policy in force is not known, until there is one again.
+    unruled: Option<&'static str>,
     signer: Signer,
     /// The last author and kind that were let through; holds until keys change.
     cleared: Option<(KeyId, Kind)>,
@@ -89,6 +93,7 @@ impl Authority {
             closed: None,
             meaning,
             blind: None,
+            unruled: None,
             signer: Signer::default(),
             cleared: None,
         }
@@ -161,7 +166,7 @@ impl Authority {
         self.signer = Signer { first, ..Signer::default() };
     }
 
-    /// The next row of the submission. Puts into it what is in force there; yields the judge's signature that is left to
+    /// The next row of the submission. Puts into it what is in force there and whom it enrols; yields the judge's signature that is left to
     /// check.
     pub fn row(&mut self, row: &mut RowFacts, file: u32, arena: &[u8], tally: &mut Tally) -> Option<Job> {
         let place = Place { seq: row.seq, file, offset: row.offset };
@@ -184,7 +189,7 @@ impl Authority {
     }
 
     /// What the gates have to know of a row and what only the rows before it tell: whether its judge has its author's name,
-    /// under which names authors are enrolled, and whether it brings a decision back.
+    /// and whether it brings a decision back.
     fn relate(&self, row: &mut RowFacts, arena: &[u8]) {
         let Some(governance) = &self.governance else { return };
         if let Judge::Named { by, is_party, .. } = &mut row.judge {
@@ -194,7 +199,6 @@ impl Authority {
             };
             *is_party = if *is_party == Some(true) { *is_party } else { is_author };
         }
-        row.keys = (row.kind == Kind::Review).then(|| governance.keys.clone());
         if row.kind == Kind::Rollback {
             let body = row.body.bytes(arena).map(|bytes| Body::decode(row.kind, bytes));
             row.brings_back = match body {
@@ -220,7 +224,7 @@ impl Authority {
     }
 
     /// Row 0: it names the first keys, and its intent hash is the ledger's id.
-    fn found(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
+    fn found(&mut self, row: &mut RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
         self.genesis = Some(row.intent);
         if let Some(id) = self.ledger_id.replace(row.intent).filter(|id| *id != row.intent) {
             let message = format!("the segments name ledger {id}, which row 0 does not hash to");
@@ -234,8 +238,8 @@ impl Authority {
         if row.mode != Mode::Live || row.stamp.outcome != Outcome::Applied || row.stamp.count != 1 {
             fault(NOT_ALONE.to_owned());
         }
-        if row.stamp.reversibility != Reversibility::Exact {
-            fault(NOT_EXACT.to_owned());
+        if row.stamp.reversibility != Reversibility::Exact || !row.stamp.reasons.is_empty() {
+            fault(NOT_PLAIN.to_owned());
         }
         let Some(Ok(Body::Genesis(genesis))) =
             row.body.bytes(arena).map(|bytes| Body::decode(row.kind, bytes))
@@ -244,7 +248,10 @@ impl Authority {
         };
         self.origin = Some(genesis.origin.to_owned());
         match Governance::from_genesis(&genesis, row.stamp.landed_at) {
-            Ok(governance) => self.governance = Some(governance),
+            Ok(governance) => {
+                row.enrols = governance.keys.all().into_iter().map(enrolment).collect();
+                self.governance = Some(governance);
+            }
             Err(error) => fault(error.to_string()),
         }
     }
@@ -262,6 +269,12 @@ impl Authority {
             };
             self.blind.get_or_insert_with(|| why().into());
             self.cleared = None;
+            if row.kind == Kind::Policy {
+                self.unruled = Some(CLOSED_POLICY);
+            }
+        }
+        if row.kind == Kind::KillSwitch && self.meaning {
+            tally.skip(CheckId::V18, seq, CLOSED_CHANGE);
         }
         match row.kind {
             Kind::Key if applied => {
@@ -279,7 +292,7 @@ impl Authority {
         }
     }
 
-    fn take_in(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
+    fn take_in(&mut self, row: &mut RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
         if self.governance.is_none() && self.meaning && row.kind == Kind::Rollback {
             tally.skip(CheckId::V17, row.seq, self.unknown);
         }
@@ -295,7 +308,7 @@ impl Authority {
             Outcome::Review if row.kind == Kind::Rollback => Ok(()),
             _ => governance.check(&body, row.seq),
         };
-        let Err(error) = result else { return };
+        let Err(error) = result else { return self.took_in(&body, row) };
         if matches!(error, GovernanceError::AlreadyUndone { .. }) && !self.hidden.is_empty() {
             self.hidden.insert(row.seq);
             if self.meaning {
@@ -304,10 +317,7 @@ impl Authority {
             return;
         }
         if self.is_open(&error) {
-            // Behind a closed key row the submission as a whole is left out.
-            if self.closed.is_none() {
-                tally.skip(CheckId::V09, row.seq, LOST_KEY);
-            }
+            self.leave_open(&error, row, tally);
             return;
         }
         let (check, asked) = match error {
@@ -327,15 +337,70 @@ impl Authority {
         }
     }
 
-    /// Whether a change may have gone through all the same, with keys that are not known here.
+    /// What an applied row changes beside the governance.
+    fn took_in(&mut self, body: &Body<'_>, row: &mut RowFacts) {
+        let Some(governance) = self.governance.as_ref().filter(|_| row.stamp.outcome == Outcome::Applied)
+        else {
+            return;
+        };
+        match body {
+            Body::Policy(_) => self.unruled = None,
+            Body::Key(KeyChange::Grant { key, .. } | KeyChange::Rotate { key, .. }) => {
+                row.enrols.extend(governance.keys.get(&key_id(key)).map(enrolment));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a change may have gone through all the same, with what is not known here.
     fn is_open(&self, error: &GovernanceError) -> bool {
         let known = |id| self.governance.as_ref().is_some_and(|governance| governance.keys.get(id).is_some());
-        let hangs_on_keys = match error {
-            GovernanceError::Key(KeyError::Unknown(_) | KeyError::Last(_)) => true,
-            GovernanceError::Holder(id) => !known(id),
+        match error {
+            GovernanceError::Key(KeyError::Unknown(_) | KeyError::Last(_)) => self.doubt().is_some(),
+            GovernanceError::Holder(id) => !known(id) && self.doubt().is_some(),
+            GovernanceError::Key(KeyError::NotSeparate(_)) => self.unruled().is_some(),
+            GovernanceError::NoDrill(_) | GovernanceError::Engaged(_) | GovernanceError::HandOver { .. } => {
+                self.blind.is_some()
+            }
             _ => false,
-        };
-        hangs_on_keys && self.doubt().is_some()
+        }
+    }
+
+    /// A change of which it is not known whether it went through: neither is what it would have changed.
+    fn leave_open(&mut self, error: &GovernanceError, row: &RowFacts, tally: &mut Tally) {
+        let seq = row.seq;
+        let applied = row.stamp.outcome == Outcome::Applied;
+        match error {
+            GovernanceError::NoDrill(_) | GovernanceError::Engaged(_) | GovernanceError::HandOver { .. } => {
+                if self.meaning {
+                    tally.skip(CheckId::V18, seq, LOST_RULES);
+                }
+            }
+            // Behind a closed key row the submission as a whole is left out.
+            _ if self.closed.is_none() => {
+                let why = self
+                    .unruled()
+                    .filter(|_| matches!(error, GovernanceError::Key(KeyError::NotSeparate(_))));
+                tally.skip(CheckId::V09, seq, why.unwrap_or(LOST_KEY));
+            }
+            _ => {}
+        }
+        if row.kind == Kind::Key && applied {
+            let why =
+                || format!("it is not known whether key row {seq} went through, nor the keys from there on");
+            self.cleared = None;
+            self.closed.get_or_insert_with(|| (seq, why()));
+        }
+        if row.kind == Kind::KillSwitch && applied {
+            self.blind.get_or_insert_with(|| {
+                format!("it is not known whether kill-switch row {seq} went through").into()
+            });
+        }
+    }
+
+    /// Why the policy in force is not known.
+    fn unruled(&self) -> Option<&'static str> {
+        self.unruled.or(self.lost.then_some(LOST_RULES))
     }
 
     /// The submission ends: the signature that is left to check, when its key is known.
@@ -382,4 +447,9 @@ impl Authority {
         };
         Some(Job::seal(key, place, origin, size, &seal.root, seal.signature, doubt))
     }
+}
+
+/// A key, and for whom it is enrolled.
+fn enrolment(key: &Enrolled) -> (KeyId, Box<str>) {
+    (key.key.id(), key.name.as_str().into())
 }

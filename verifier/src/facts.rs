@@ -13,7 +13,6 @@ use counterfoil_format::row::Row;
 use counterfoil_format::verdict::write_claim;
 use counterfoil_rules::gates::reversibility;
 use counterfoil_rules::governance::InForce;
-use counterfoil_rules::keyring::Keyring;
 use std::sync::Arc;
 
 /// Bytes in the arena of a group. There are no more of them than a group has, so 32 bits hold their places.
@@ -82,8 +81,8 @@ pub(crate) struct RowFacts {
     pub brings_back: Option<bool>,
     /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
     pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
-    /// Of a review row, by what its author and that of the row it is about are told apart.
-    pub keys: Option<Arc<Keyring>>,
+    /// The keys that it enrols, and for whom. Found where the keys are looked at.
+    pub enrols: Vec<(KeyId, Box<str>)>,
 }
 
 /// What the ledger has stamped on a row.
@@ -229,7 +228,7 @@ impl RowFacts {
             reversibility,
             brings_back: Some(false),
             in_force: None,
-            keys: None,
+            enrols: Vec::new(),
         })
     }
 

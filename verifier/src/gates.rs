@@ -12,7 +12,7 @@ use crate::sight::Seen;
 use crate::tally::{Place, Tally};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, ReviewVerdict};
-use counterfoil_format::intent::{Kind, Micros, Mode};
+use counterfoil_format::intent::{KeyId, Kind, Micros, Mode};
 use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
@@ -21,6 +21,7 @@ use counterfoil_rules::gates::Asked;
 use counterfoil_rules::governance::InForce;
 use counterfoil_rules::land::outcome;
 use counterfoil_rules::limits::Limits;
+use std::collections::HashMap;
 
 const CITED_LOST: &str = "the row that it is about cannot be read";
 const AUTHORS_LOST: &str =
@@ -37,6 +38,8 @@ pub(crate) struct Gates {
     policy_row: Option<u64>,
     /// Why the last row that was not counted could not be.
     uncounted: String,
+    /// For whom keys are enrolled.
+    names: HashMap<KeyId, Box<str>>,
     /// The end of the drill behind which a late row was told.
     told: Option<Micros>,
 }
@@ -77,6 +80,7 @@ impl Gates {
         tally: &mut Tally,
     ) -> Result<bool, VerifyError> {
         let row = case.seen.row;
+        self.names.extend(row.enrols.iter().cloned());
         match row.in_force.as_ref() {
             // What a genesis must be was looked at with the keys.
             _ if row.seq == 0 || row.kind == Kind::Genesis => Ok(false),
@@ -204,13 +208,13 @@ impl Gates {
         let (Ok(target), Some(own)) = (Row::parse(&record), seen.record()) else {
             return Ok(lost(CITED_LOST));
         };
-        let apart = row.keys.as_deref().filter(|_| in_force.policy.separation);
-        if let Some(keys) = apart
-            && [row.author, target.head.author].iter().any(|author| keys.get(author).is_none())
-        {
-            return Ok(lost(AUTHORS_LOST));
+        let mut author = None;
+        if in_force.policy.separation {
+            let names = [row.author, target.head.author].map(|key| self.names.get(&key));
+            let [Some(reviewer), Some(decider)] = names else { return Ok(lost(AUTHORS_LOST)) };
+            author = (reviewer == decider).then_some(&**reviewer);
         }
-        match check_review(&review, &own.head, &commitments(&own), apart, &target) {
+        match check_review(&review, &own.head, &commitments(&own), author, &target) {
             Ok(put_aside) => Ok(gated(Some(put_aside))),
             Err(CitedFault::Codec(_)) => Ok(lost(CITED_LOST)),
             Err(fault) => {

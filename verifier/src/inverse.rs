@@ -154,8 +154,8 @@ impl Inverses {
                 tally.checked(CheckId::V15, 1);
             }
             None if bare => {
-                if outcome == Outcome::Applied && !applied.steps.is_empty() {
-                    fault("it changed the state and has no rollback");
+                if !applied.steps.is_empty() {
+                    fault("it has operations, was not put aside, and has no rollback");
                 }
                 tally.checked(CheckId::V15, 1);
             }

@@ -22,6 +22,7 @@ use counterfoil_format::group::GroupHeader;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::decode_skeleton;
+use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::Row;
 use counterfoil_rules::rollback::{RollbackFault, check_rollback};
 
@@ -176,8 +177,11 @@ impl<'a> Meaning<'a> {
 }
 
 /// V21: the rows that a row points to come before it. Documents are counted; they lie outside the ledger.
-pub(crate) fn check_evidence(evidence: &[Evidence<'_>], place: Place, tally: &mut Tally) {
+pub(crate) fn check_evidence(row: &Row<'_>, evidence: &[Evidence<'_>], place: Place, tally: &mut Tally) {
     let seq = place.seq;
+    if let Some(Slot::Closed(_)) = row.part(PartTag::Evidence) {
+        tally.skip(CheckId::V21, seq, "its evidence is withheld or erased");
+    }
     tally.count_documents(evidence);
     for item in evidence {
         let Evidence::Row(row) = *item else { continue };

@@ -198,7 +198,7 @@ impl<'t> Rows<'t> {
         tally.count_row(&row);
         tally.counts.closed_values += parts.closed_values;
         if self.meaning {
-            check_evidence(&parts.evidence, place, tally);
+            check_evidence(&row, &parts.evidence, place, tally);
         }
         Ok(facts)
     }

@@ -19,6 +19,8 @@ pub(crate) struct Readings {
     entries: Vec<Entry>,
     /// Those of each metric, in row order.
     of_metric: HashMap<u32, Vec<OfMetric>>,
+    /// The newest threshold of each metric.
+    thresholds: HashMap<u32, Decimal>,
     names: Names,
     /// Applied evidence rows whose body is withheld, ascending.
     closed: Vec<u64>,
@@ -97,6 +99,9 @@ impl Readings {
                 self.add(&Sample { row: row.seq, landed_at, metric, action, value }, entity);
             }
             Ok(Body::Calibration(calibration)) => {
+                if row.stamp.outcome == Outcome::Applied {
+                    self.thresholds.insert(self.names.number(calibration.metric), calibration.threshold);
+                }
                 if let Some(why) = self.unknown() {
                     return tally.skip(CheckId::V23, row.seq, &why);
                 }
@@ -107,6 +112,11 @@ impl Readings {
             }
             _ => {}
         }
+    }
+
+    /// The newest threshold that was calibrated of a metric.
+    pub fn calibrated(&self, metric: &str) -> Option<Decimal> {
+        self.thresholds.get(self.names.numbers.get(metric)?).copied()
     }
 
     fn add(&mut self, sample: &Sample<'_>, entity: Option<&str>) {

@@ -264,10 +264,9 @@ impl Reference<'_> {
             let closed = ops.iter().filter(|op| matches!(op.change, Change::Put(Slot::Closed(_))));
             tally.counts.closed_values += closed.count() as u64;
         }
-        if let Some(evidence) = row.content(PartTag::Evidence)
-            && self.meaning.is_some()
-        {
-            check_evidence(&Evidence::decode_all(evidence)?, place, tally);
+        if self.meaning.is_some() {
+            let evidence = row.content(PartTag::Evidence).map(Evidence::decode_all).transpose()?;
+            check_evidence(&row, &evidence.unwrap_or_default(), place, tally);
         }
         let said = Said::read(&row)?;
         let mut facts = RowFacts::of(&row, &said, seq, position.offset, hashes.intent, arena)?;

@@ -105,6 +105,10 @@ impl Sight for Seen<'_> {
         }
     }
 
+    fn calibrated(&self, metric: &str) -> Result<Option<Decimal>, &'static str> {
+        Ok(self.readings.calibrated(metric))
+    }
+
     fn stage(&self, entity: &str) -> Result<String, &'static str> {
         let state = self.state.ok_or(STATE)?;
         Ok(stage(state.get(&counterfoil_format::ops::stage_key(entity)).cloned()))
@@ -116,11 +120,8 @@ impl Sight for Seen<'_> {
             return Err(EVIDENCE);
         }
         let evidence = row.content(PartTag::Evidence).map(Evidence::decode_all).transpose();
-        for item in evidence.map_err(|_| EVIDENCE)?.unwrap_or_default() {
-            let Evidence::Row(cited) = item else { continue };
-            if cited >= self.row.seq {
-                continue;
-            }
+        let cited = Evidence::rows(&evidence.map_err(|_| EVIDENCE)?.unwrap_or_default());
+        for cited in cited.into_iter().take_while(|cited| *cited < self.row.seq) {
             match self.readings.get(cited) {
                 Some(reading) if rule.metric(reading.metric).is_some() => {
                     let of = reading.entity.ok_or(OF_READING)?;

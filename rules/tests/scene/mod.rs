@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part of it")]
 
-use counterfoil_format::body::{FORMAT_VERSION, Genesis};
+use counterfoil_format::body::{Body, Calibration, FORMAT_VERSION, Genesis};
 use counterfoil_format::content::{Actors, Attestation, Effect, Evidence, Judge};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, IntentId, KeyId, Kind, Micros, Mode, Tier};
 use counterfoil_format::key::SignatureBytes;
@@ -15,7 +15,7 @@ use counterfoil_format::policy::{
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_rules::cited::PutAside;
 use counterfoil_rules::gates::Measured;
-use counterfoil_rules::governance::{Calibrated, Governance};
+use counterfoil_rules::governance::Governance;
 use counterfoil_rules::land::{Landing, Proposal, Remembered, land};
 use counterfoil_rules::limits::Limits;
 use counterfoil_rules::state::{Leaf, MapState, StoredValue};
@@ -201,10 +201,12 @@ impl Scene {
         let mut governance = Governance::from_genesis(&genesis, 0).unwrap();
         let in_force = Arc::make_mut(&mut governance.in_force);
         in_force.switch.engaged = self.engaged;
-        let calibrated = self.calibrated.iter();
-        in_force.calibrations = calibrated
-            .map(|(metric, threshold)| ((*metric).to_owned(), Calibrated { row: 3, threshold: *threshold }))
-            .collect();
+        for (metric, threshold) in &self.calibrated {
+            let (rows, threshold) = (vec![2], *threshold);
+            let calibration =
+                Calibration { metric, action: "", from: 0, upto: 3, quantile: 1, rows, threshold };
+            governance.take_in(&Body::Calibration(calibration), 3, 0).unwrap();
+        }
         governance
     }
 

@@ -1,19 +1,22 @@
 //! V09 of one row: whether its author may write it, and whether the judge who signed is the one named.
 
-use super::{Authority, CLOSED_ACTORS, CLOSED_OPS, LOST_KEY, LOST_RULES};
+use super::{Authority, CLOSED_ACTORS, CLOSED_OPS, LOST_KEY};
 use crate::check::CheckId;
 use crate::facts::{Judge, Part, RowFacts, text};
 use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
+use counterfoil_format::body::Role;
 use counterfoil_format::content;
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, Kind, Mode, Tier};
 use counterfoil_format::ops::decode_skeleton;
 use counterfoil_format::verdict::verdict_message;
+use counterfoil_rules::governance::Governance;
 use counterfoil_rules::keyring::KeyError;
 
 impl Authority {
     /// V09 of one row: the same author as the rest of the submission, who may write it now.
     pub(super) fn admit(&mut self, row: &RowFacts, arena: &[u8], place: Place, tally: &mut Tally) {
+        let unruled = self.unruled();
         let Some(governance) = &self.governance else { return };
         let signer = &mut self.signer;
         match signer.id {
@@ -39,15 +42,20 @@ impl Authority {
             Ok(author)
         });
         match admitted {
-            Ok(author) if !author.scope.is_everything() => {
-                if !author.scope.prefixes.is_empty() && matches!(row.ops, Part::Closed) {
+            Ok(author) => {
+                let scope = &author.scope;
+                if !scope.prefixes.is_empty() && matches!(row.ops, Part::Closed) {
                     tally.skip(CheckId::V09, row.seq, CLOSED_OPS);
                 }
+                match unruled.filter(|_| !always_writes(author.roles, row.kind)) {
+                    Some(why) => tally.skip(CheckId::V09, row.seq, why),
+                    None if scope.is_everything() => self.cleared = Some((row.author, row.kind)),
+                    None => {}
+                }
             }
-            Ok(_) => self.cleared = Some((row.author, row.kind)),
             Err(KeyError::Unknown(_)) if self.lost || self.closed.is_some() => {}
-            Err(KeyError::WrongRole { .. }) if self.blind.is_some() => {
-                tally.skip(CheckId::V09, row.seq, LOST_RULES)
+            Err(KeyError::WrongRole { .. }) if unruled.is_some() && may_write(governance, row) => {
+                tally.skip(CheckId::V09, row.seq, unruled.unwrap_or_default());
             }
             Err(_) if signer.refused => {}
             Err(error) => {
@@ -89,6 +97,17 @@ impl Authority {
         }
         None
     }
+}
+
+/// Whether these roles let a key write rows of this kind under any policy.
+fn always_writes(roles: u8, kind: Kind) -> bool {
+    matches!(kind, Kind::Key | Kind::Policy | Kind::Erasure) && roles & Role::Owner.bit() != 0
+}
+
+/// Whether there is a policy under which the author may write rows. The roles ledger and auditor write none.
+fn may_write(governance: &Governance, row: &RowFacts) -> bool {
+    let writes_none = Role::Ledger.bit() | Role::Auditor.bit();
+    governance.keys.get(&row.author).is_some_and(|author| author.roles & !writes_none != 0)
 }
 
 /// A head that asks for no more than the right to write such a row.
