@@ -171,7 +171,13 @@ fn governing(shop: &mut Strict, made: &mut Vec<Who>, rng: &mut Rng) -> Option<Dr
             let roles: Vec<Role> = all.into_iter().filter(|_| rng.below(2) == 0).collect();
             let who = shop.forge.new_key();
             made.push(who);
-            grant(&shop.forge, who, if roles.is_empty() { &all[..2] } else { &roles }, names[rng.place(4)], Scope::default())
+            grant(
+                &shop.forge,
+                who,
+                if roles.is_empty() { &all[..2] } else { &roles },
+                names[rng.place(4)],
+                Scope::default(),
+            )
         }
         2 => {
             let (old, who) = (shop.forge.key_id(one?), shop.forge.new_key());
@@ -203,7 +209,10 @@ fn governing(shop: &mut Strict, made: &mut Vec<Who>, rng: &mut Rng) -> Option<Dr
 fn acting(shop: &mut Strict, made: &[Who], rng: &mut Rng) -> Draft {
     let governance = shop.forge.governance.as_ref().unwrap();
     let may = |who: &Who, role: Role| {
-        governance.keys.get(&shop.forge.key_id(*who)).is_some_and(|key| key.until.is_none() && key.roles & role.bit() != 0)
+        governance
+            .keys
+            .get(&shop.forge.key_id(*who))
+            .is_some_and(|key| key.until.is_none() && key.roles & role.bit() != 0)
     };
     let mut who = |role: Role, else_by: Who| {
         let all: Vec<Who> = made.iter().copied().filter(|who| may(who, role)).collect();
@@ -215,9 +224,9 @@ fn acting(shop: &mut Strict, made: &[Who], rng: &mut Rng) -> Draft {
         let author = shop.forge.author_of(row);
         !separation || governance.keys.holder_of_both(&author, &shop.forge.key_id(operator)).is_none()
     };
-    let waits = (0..shop.forge.next_seq)
-        .rev()
-        .find(|row| shop.forge.is_put_aside(*row) && governance.reviewed_by(*row).is_none() && separate(*row));
+    let waits = (0..shop.forge.next_seq).rev().find(|row| {
+        shop.forge.is_put_aside(*row) && governance.reviewed_by(*row).is_none() && separate(*row)
+    });
     match (rng.below(4), waits) {
         (0, Some(row)) => shop.forge.review(row, ReviewVerdict::Approve).by(operator),
         (1, _) => reading("margin", 30).by(OPERATOR),

@@ -12,8 +12,7 @@ use crate::place::Place;
 use crate::retry::{Likeness, compare};
 use crate::time;
 use anyhow::{Context, Result, anyhow};
-use counterfoil_format::body::Role;
-use counterfoil_format::intent::IntentId;
+use counterfoil_format::intent::{IntentId, Kind};
 use counterfoil_ledger::{DraftError, Ledger, Receipt, Signer, SubmissionBuilder, SubmitError, now};
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -146,7 +145,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let ledger = place.ledger()?;
     let governance = ledger.governance();
     let judges = Judges::load(place, &governance, &args.attest)?;
-    let author = place.keys().author(&governance, args.author.as_deref(), Role::Executor)?;
+    let author = place.keys().author(&governance, args.author.as_deref(), Kind::Decision)?;
     let source =
         if args.file.as_os_str() == "-" { String::new() } else { format!("{}, ", args.file.display()) };
     let desk = Desk { ledger: &ledger, author: &author, judges: &judges, source, landed: Cell::default() };

@@ -3,12 +3,11 @@
 use crate::act::{self, Urgency};
 use crate::exit::Refused;
 use crate::json;
-use crate::kill_switch::author;
 use crate::place::Place;
 use crate::time;
 use anyhow::{Result, anyhow};
 use counterfoil_format::body::{Body, Calibration};
-use counterfoil_format::intent::Micros;
+use counterfoil_format::intent::{Kind, Micros};
 use counterfoil_format::limits::PPM;
 use counterfoil_format::value::Decimal;
 use counterfoil_ledger::now;
@@ -99,7 +98,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         let action =
             args.action.as_ref().map_or_else(String::new, |action| format!(" with the action {action}"));
         Refused::error(format!(
-            "there is no reading of {}{action} since {}; `counterfoil log --kind evidence` lists readings",
+            "there is no reading of {}{action} since {}; `counterfoil log` lists readings as evidence rows",
             args.metric,
             time::print_short(from)
         ))
@@ -109,7 +108,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let landed = match args.dry_run {
         true => None,
         false => {
-            let author = author(place, &governance, args.author.as_deref())?;
+            let author = place.keys().author(&governance, args.author.as_deref(), Kind::Calibration)?;
             Some(act::land(place, &log, &author, Body::Calibration(calibration), Urgency::Plain)?)
         }
     };

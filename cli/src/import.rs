@@ -142,7 +142,7 @@ fn import(
             "the kill switch is engaged, so imported rows would land in review; release it",
         ));
     }
-    let author = place.keys().author(&governance, args.author.as_deref(), Role::Executor)?;
+    let author = place.keys().author(&governance, args.author.as_deref(), Kind::Decision)?;
     allow(place, ledger)?;
     let before = start.checked_sub(1).and_then(|last| line.get(last)).map(String::as_str);
     let mut commits = repository.commits(before, new)?;

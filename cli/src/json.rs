@@ -257,6 +257,12 @@ fn to_number(number: &Number) -> Result<Value, String> {
 /// Reads the text of a JSON number without losing a digit.
 pub fn read_decimal(text: &str) -> Result<Decimal, String> {
     let too_many = || format!("the number {} has too many digits: 38 are kept exactly", shorten(text));
+    if !is_number(text) {
+        return Err(format!(
+            "{:?} is no number: digits, and a point and an exponent if need be",
+            shorten(text)
+        ));
+    }
     let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let significant = format!("{whole}{fraction}");
@@ -275,6 +281,15 @@ pub fn read_decimal(text: &str) -> Result<Decimal, String> {
     let zeros = u32::try_from(-scale).map_err(|_| too_many())?;
     let shifted = 10i128.checked_pow(zeros).and_then(|power| mantissa.checked_mul(power));
     Ok(Decimal { mantissa: shifted.ok_or_else(too_many)?, scale: 0 })
+}
+
+/// Whether a text is a number as JSON has it, leading zeros and all.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (number, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let number = number.strip_prefix('-').unwrap_or(number);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    digits(whole) && digits(fraction) && digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
 }
 
 fn shorten(text: &str) -> String {

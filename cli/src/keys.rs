@@ -12,8 +12,10 @@ use crate::quote::quoted_path;
 use anyhow::{Context, Result, anyhow};
 use counterfoil_format::Hash;
 use counterfoil_format::body::{KeyBytes, Role};
+use counterfoil_format::intent::Kind;
 use counterfoil_ledger::{Layout, Passphrase, SecretError, SecretKey, Signer};
 use counterfoil_rules::governance::Governance;
+use counterfoil_rules::keyring::Enrolled;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -169,18 +171,12 @@ impl KeyDir {
                 continue;
             }
             let name = enrolled.name.clone();
-            if check_name(&name).is_ok() && self.secret(&name).exists() {
-                let key = self.load(&name)?;
-                if *key.public() == enrolled.key {
-                    return Ok(NamedKey { name, key });
+            match self.of_enrolled(enrolled)? {
+                Some(key) => return Ok(NamedKey { name, key }),
+                None if check_name(&name).is_ok() && there(&self.secret(&name)) => {
+                    looked_for.push(format!("{name}.key (another key than the enrolled one)"));
                 }
-                let hint = match there(&self.next_secret(&name)) {
-                    true => format!("; `counterfoil key rotate {name}` ends a rotation that was interrupted"),
-                    false => String::new(),
-                };
-                looked_for.push(format!("{name}.key (another key than the enrolled one{hint})"));
-            } else {
-                looked_for.push(format!("{name}.key"));
+                None => looked_for.push(format!("{name}.key")),
             }
         }
         match looked_for.is_empty() {
@@ -195,16 +191,55 @@ impl KeyDir {
         }
     }
 
-    /// The key named, or else the first one with a role.
-    pub fn author(&self, governance: &Governance, named: Option<&str>, role: Role) -> Result<NamedKey> {
-        match named {
-            None => self.for_role(governance, role),
-            Some(file) => {
-                let key = self.load(file)?;
-                let enrolled = governance.keys.get(&key.public().id()).map(|enrolled| enrolled.name.clone());
-                Ok(NamedKey { name: enrolled.unwrap_or_else(|| file.to_owned()), key })
+    /// The secret half of an enrolled key, when it is here: in its file, or in the one that a rotation which was broken
+    /// off has not yet put in its place.
+    fn of_enrolled(&self, enrolled: &Enrolled) -> Result<Option<SecretKey>> {
+        let name = &enrolled.name;
+        if check_name(name).is_err() {
+            return Ok(None);
+        }
+        if self.next(name)? == Some(*enrolled.key.as_bytes()) && there(&self.next_secret(name)) {
+            let file = self.next_secret(name);
+            eprintln!(
+                "counterfoil: note: the key of {name} lies in {}; `counterfoil key rotate {name}` puts it in its place",
+                file.display()
+            );
+            return self.load_next(name).map(Some);
+        }
+        if !self.secret(name).exists() {
+            return Ok(None);
+        }
+        Ok(Some(self.load(name)?).filter(|key| *key.public() == enrolled.key))
+    }
+
+    /// The key named, or else the first one here that may write rows of a kind under the policy in force: an executor's,
+    /// an operator's, the owner's, a planner's or a judge's.
+    pub fn author(&self, governance: &Governance, named: Option<&str>, kind: Kind) -> Result<NamedKey> {
+        if let Some(name) = named {
+            return self.named(governance, name);
+        }
+        let writers = governance.in_force.policy.writers(kind);
+        let order = [Role::Executor, Role::Operator, Role::Owner, Role::Planner, Role::Judge];
+        let mut failed = None;
+        for role in order.into_iter().filter(|role| writers & role.bit() != 0) {
+            match self.for_role(governance, role) {
+                Ok(key) => return Ok(key),
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
+        Err(failed.unwrap_or_else(|| anyhow!("nobody may write {kind} rows under the policy in force")))
+    }
+
+    /// The key of this name: the living one, when its secret half is here, else whatever its file holds.
+    fn named(&self, governance: &Governance, name: &str) -> Result<NamedKey> {
+        let all = governance.keys.all();
+        let living = all.into_iter().rev().find(|key| key.until.is_none() && key.name == name);
+        if let Some(key) = living.map(|key| self.of_enrolled(key)).transpose()?.flatten() {
+            return Ok(NamedKey { name: name.to_owned(), key });
+        }
+        let key = self.load(name)?;
+        let enrolled = governance.keys.get(&key.public().id()).map(|enrolled| enrolled.name.clone());
+        Ok(NamedKey { name: enrolled.unwrap_or_else(|| name.to_owned()), key })
     }
 }
 

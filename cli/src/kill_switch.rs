@@ -11,7 +11,7 @@ use crate::table::Table;
 use crate::time;
 use anyhow::Result;
 use counterfoil_format::body::{Body, KillSwitch, Role, SwitchAct};
-use counterfoil_format::intent::{KeyId, Micros};
+use counterfoil_format::intent::{KeyId, Kind, Micros};
 use counterfoil_format::landing::Outcome;
 use counterfoil_ledger::{Log, now};
 use counterfoil_rules::governance::{Governance, InForce};
@@ -112,7 +112,7 @@ fn turn(how: &Move, act: SwitchAct, to: Option<&str>, place: &Place, out: &mut d
             "nothing was changed: the kill switch is released already (row {row})"
         )));
     }
-    let author = author(place, &governance, how.author.as_deref())?;
+    let author = place.keys().author(&governance, how.author.as_deref(), Kind::KillSwitch)?;
     let holder = match to {
         Some(name) => named(&governance, name)?,
         None => holder(&governance, &author),
@@ -145,15 +145,6 @@ fn tell(landed: &Landed, log: &Log, as_json: bool, out: &mut dyn Write) -> Resul
     let is = if switch.engaged { "ENGAGED: no live decision is applied" } else { "released" };
     writeln!(out, "The kill switch is {is}; {holder} holds it (row {}).", landed.seq)?;
     Ok(())
-}
-
-/// An operator's key, or else the owner's.
-pub(super) fn author(place: &Place, governance: &Governance, named: Option<&str>) -> Result<NamedKey> {
-    let operator = place.keys().author(governance, named, Role::Operator);
-    match (operator, named) {
-        (Err(error), None) => place.keys().for_role(governance, Role::Owner).map_err(|_| error),
-        (found, _) => found,
-    }
 }
 
 /// Who holds it now, as long as that key lives; else who moves it.

@@ -6,8 +6,9 @@ use crate::exit::Refused;
 use crate::json::{self, Object};
 use crate::place::Place;
 use anyhow::{Context as _, Result, anyhow};
-use counterfoil_format::body::{Body, Reading, Role};
+use counterfoil_format::body::{Body, Reading};
 use counterfoil_format::content::Subject;
+use counterfoil_format::intent::Kind;
 use counterfoil_format::limits::SUBMISSION_ROWS;
 use counterfoil_format::value::Decimal;
 use counterfoil_ledger::{Draft, DraftError, SubmissionBuilder, now};
@@ -98,7 +99,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         _ => return Err(anyhow!("a metric and a value are wanted, or --lines")),
     };
     let log = place.log()?;
-    let author = place.keys().author(&log.governance()?, args.author.as_deref(), Role::Executor)?;
+    let author = place.keys().author(&log.governance()?, args.author.as_deref(), Kind::Evidence)?;
     let mut builder = SubmissionBuilder::new(&author.key)?;
     for measurement in &measurements {
         builder.push(&measurement.draft()?).map_err(|error| measurement.told(error))?;

@@ -8,7 +8,7 @@ use crate::summary::{entity, summary};
 use crate::table::Table;
 use crate::time;
 use anyhow::{Result, anyhow};
-use counterfoil_format::body::{Body, ReviewOf, ReviewVerdict, Role};
+use counterfoil_format::body::{Body, ReviewOf, ReviewVerdict};
 use counterfoil_format::intent::{Kind, Mode};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::row::Row;
@@ -153,7 +153,7 @@ fn say(said: &Said, verdict: ReviewVerdict, place: &Place, out: &mut dyn Write) 
     for row in &said.rows {
         check(&log, &governance, *row)?;
     }
-    let author = place.keys().author(&governance, said.author.as_deref(), Role::Operator)?;
+    let author = place.keys().author(&governance, said.author.as_deref(), Kind::Review)?;
     let mut anew = Vec::new();
     for row in &said.rows {
         let stored = log.row(*row)?;

@@ -13,7 +13,7 @@ use crate::row_json;
 use crate::table::{Table, cut};
 use crate::time;
 use anyhow::{Context as _, Result};
-use counterfoil_format::body::Role;
+use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::decode_ops;
 use counterfoil_ledger::{Log, ReadError, Receipt};
@@ -56,19 +56,22 @@ pub fn run(
 ) -> Result<()> {
     if !options.apply {
         let log = place.log()?;
-        let plan = make(&Past::of(&log), &log.governance()?, &log)?;
+        let governance = log.governance()?;
+        let plan = make(&Past::of(&log), &governance, &log)?;
         let changes = changes(&log, &plan, options)?;
-        return show(options, again, &plan, &changes, &[], out);
+        show(options, again, &plan, &changes, &[], out)?;
+        return check_switch(&plan, &governance);
     }
     let ledger = place.ledger()?;
     let log = ledger.log();
     let plan = make(&Past::of(log), &ledger.governance(), log)?;
     let changes = changes(log, &plan, options)?;
+    check_switch(&plan, &ledger.governance())?;
     let count = plan.reversals.len();
     if count > 1 {
         confirm(&format!("Take back {count} rows and change {} keys?", changes.len()), options.yes)?;
     }
-    let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Role::Operator)?;
+    let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Kind::Rollback)?;
     let receipts = land(&ledger, &author, &options.reason, &plan, again)?;
     let done = || match receipts.as_slice() {
         [] => "nothing was to be taken back".to_owned(),
@@ -81,11 +84,24 @@ pub fn run(
     match receipts.iter().find(|receipt| receipt.outcome != Outcome::Applied) {
         None => Ok(()),
         Some(receipt) => Err(Refused::error(format!(
-            "row {} landed as {}: the state had moved on ({}); `counterfoil show {}` tells more",
+            "row {} landed as {} ({}); `counterfoil show {}` tells more",
             receipt.seq,
             receipt.outcome,
             receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(", "),
             receipt.seq
+        ))),
+    }
+}
+
+/// Refuses a plan that the kill switch would stop half way: taking a rollback back acts again.
+fn check_switch(plan: &Plan, governance: &Governance) -> Result<()> {
+    let stopped = plan.reversals.iter().find(|reversal| governance.brings_back(reversal.target));
+    match stopped.filter(|_| governance.in_force.switch.engaged) {
+        None => Ok(()),
+        Some(reversal) => Err(Refused::error(format!(
+            "nothing was changed: taking back row {}, a rollback, acts again, and row {} has engaged the kill switch; \
+             release it first",
+            reversal.target, governance.in_force.switch_row
         ))),
     }
 }
@@ -144,6 +160,11 @@ fn show(
     let (count, keys) = (plan.reversals.len(), changes.len());
     if count == 0 {
         writeln!(out, "Nothing to take back: the state is that already.")?;
+        return Ok(());
+    }
+    let taken = receipts.iter().filter(|receipt| receipt.outcome == Outcome::Applied).count();
+    if taken < receipts.len() {
+        writeln!(out, "Took back {taken} of {}; the others were put aside.", rows(count))?;
         return Ok(());
     }
     let done = if options.apply { "Took back" } else { "Would take back" };
@@ -230,11 +251,13 @@ fn as_json(options: &Options, plan: &Plan, changes: &[Difference], receipts: &[R
             "landed_at": time::print(receipt.landed_at),
         })
     };
+    let all = receipts.iter().all(|receipt| receipt.outcome == Outcome::Applied);
+    let changes = all.then(|| changes.iter().map(change).collect::<Vec<_>>());
     Ok(json!({
         "size": plan.size,
         "plan": plan.reversals.iter().map(reversal).collect::<Result<Vec<_>>>()?,
-        "changes": changes.iter().map(change).collect::<Vec<_>>(),
-        "applied": options.apply,
+        "changes": changes,
+        "applied": options.apply && all,
         "receipts": receipts.iter().map(receipt).collect::<Vec<_>>(),
     }))
 }

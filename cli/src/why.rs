@@ -7,7 +7,7 @@ use crate::row_json::score;
 use crate::summary;
 use anyhow::Result;
 use counterfoil_format::content::{Actors, Judge};
-use counterfoil_format::intent::Kind;
+use counterfoil_format::intent::{Kind, Mode};
 use counterfoil_format::landing::Reason;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::policy::{ActionRule, Floor, PolicyBody, matches};
@@ -62,6 +62,7 @@ pub fn approval(row: &Row<'_>) -> String {
         reasons.iter().filter(|reason| !is_clearable(**reason)).map(|reason| reason.name()).collect();
     match firm.as_slice() {
         _ if row.head.kind != Kind::Decision => String::new(),
+        _ if row.head.mode == Mode::DryRun => "A dry run waits for nobody: it is not approved.".to_owned(),
         [] => format!("A human may let it pass as it is: `counterfoil review approve {}`.", row.landing.seq),
         firm => format!("An approval does not help as long as this holds: {}.", firm.join(", ")),
     }

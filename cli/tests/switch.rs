@@ -130,6 +130,11 @@ fn a_drill_needs_something_to_stop_and_is_none_while_the_switch_is_engaged() {
     shop.run(&["kill-switch", "engage"]);
     shop.run(&["kill-switch", "drill"]).fails(1, &["engaged in earnest", "row 4"]);
     shop.run(&["kill-switch", "release"]);
+    // What cannot land as a probe stops nothing.
+    for wrong in [&["--action", ""][..], &["--action", "a\nb"], &["--executor", "operator-1"]] {
+        shop.run(&[&["kill-switch", "drill"], wrong].concat()).fails(1, &["nothing was changed"]);
+    }
+    assert_eq!(shop.run(&["kill-switch", "status", "--json"]).json()["engaged"], false);
     let policy = shop.beside("policy.toml");
     std::fs::write(&policy, "[action.SET]\nlive = false\n").unwrap();
     assert_eq!(shop.run(&["policy", "set", policy.to_str().unwrap(), "--yes"]).status, 0);

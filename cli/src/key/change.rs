@@ -9,8 +9,8 @@ use crate::place::Place;
 use crate::time;
 use anyhow::{Context, Result, bail};
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyBytes, KeyChange, Role};
-use counterfoil_format::intent::KeyId;
+use counterfoil_format::body::{Body, KeyBytes, KeyChange};
+use counterfoil_format::intent::{KeyId, Kind};
 use counterfoil_format::key::PublicKey;
 use counterfoil_ledger::{Log, SecretKey, Signer, SubmissionBuilder, SubmitError, now};
 use counterfoil_rules::governance::Governance;
@@ -32,7 +32,7 @@ impl<'p> Desk<'p> {
     pub fn open(place: &'p Place, author: Option<&str>) -> Result<Self> {
         let log = place.log()?;
         let governance = log.governance()?;
-        let author = place.keys().author(&governance, author, Role::Owner)?;
+        let author = place.keys().author(&governance, author, Kind::Key)?;
         Ok(Desk { place, log, governance, author })
     }
 

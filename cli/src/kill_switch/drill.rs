@@ -1,6 +1,6 @@
 //! `kill-switch drill`: pull it, prove with a probe decision that it holds, release it.
 
-use super::{author, holder};
+use super::holder;
 use crate::act::{self, Landed, Urgency};
 use crate::decision::random_id;
 use crate::exit::Refused;
@@ -8,11 +8,12 @@ use crate::keys::NamedKey;
 use crate::place::Place;
 use crate::time;
 use anyhow::{Context as _, Result, anyhow};
-use counterfoil_format::body::{Body, Drill, KillSwitch, Role, SwitchAct};
+use counterfoil_format::body::{Body, Drill, KillSwitch, SwitchAct};
 use counterfoil_format::content::{Context, Subject};
-use counterfoil_format::intent::Tier;
+use counterfoil_format::intent::{INTENT_VERSION, IntentHead, IntentId, KeyId, Kind, Mode, Tier};
 use counterfoil_format::landing::{Outcome, Reason};
-use counterfoil_ledger::{Draft, DraftOp, Log, SubmissionBuilder, now};
+use counterfoil_format::policy::matches;
+use counterfoil_ledger::{Draft, DraftError, DraftOp, Log, Signer, Submission, SubmissionBuilder, now};
 use counterfoil_rules::governance::Governance;
 use serde_json::json;
 use std::io::Write;
@@ -56,16 +57,16 @@ const PROBED: &str = "kill-switch/probes";
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let governance = log.governance()?;
-    let operator = author(place, &governance, args.author.as_deref())?;
-    let executor = place.keys().author(&governance, args.executor.as_deref(), Role::Executor);
+    let operator = place.keys().author(&governance, args.author.as_deref(), Kind::KillSwitch)?;
+    let executor = place.keys().author(&governance, args.executor.as_deref(), Kind::Decision);
     let executor = executor.context("the probe is a decision")?;
-    let action = match &args.action {
-        Some(action) => action.clone(),
-        None => live_action(&governance)?,
-    };
+    // All that can be wrong with the probe shows before anything is stopped.
+    let probe = Probe::of(&governance, &executor, args.action.as_deref())?.sign(&executor, &log)?;
 
     let began = begin(args, place, &log, &governance, &operator)?;
-    let probe = probe(place, &log, &executor, &action)?;
+    let landed = act::land_all(place, &log, probe, Urgency::Plain);
+    let landed = landed.context("THE SWITCH STAYS ENGAGED: the probe did not land")?;
+    let probe = landed.into_iter().next().ok_or_else(|| anyhow!("the probe is not to be found"))?;
     if probe.outcome != Outcome::Review || !probe.reasons.contains(&Reason::KillSwitch) {
         return Err(Refused::error(format!(
             "THE SWITCH DOES NOT HOLD: the probe, row {}, landed as {} while it was engaged. It stays engaged. Verify \
@@ -119,21 +120,6 @@ fn begin(
     }
 }
 
-fn probe(place: &Place, log: &Log, executor: &NamedKey, action: &str) -> Result<Landed> {
-    let time = now();
-    let id = random_id(time).map_err(|error| anyhow!(error))?;
-    let mut draft = Draft::decision(id, action, time);
-    draft.tier = Tier::A;
-    draft.subject = Some(Subject { entity: "kill-switch", lifecycle: None });
-    draft.context = Some(Context { reason: "the probe of a drill of the kill switch", data: &[7, 0] });
-    draft.ops.push(DraftOp::Add(PROBED, 1));
-    let mut builder = SubmissionBuilder::new(&executor.key)?;
-    builder.push(&draft)?;
-    let landed = act::land_all(place, log, builder.sign(log.ledger_id())?, Urgency::Plain);
-    let landed = landed.context("the switch is engaged, and the probe did not land")?;
-    landed.into_iter().next().ok_or_else(|| anyhow!("the probe is not to be found"))
-}
-
 fn end(
     args: &Args,
     place: &Place,
@@ -151,17 +137,83 @@ fn end(
     ended.context("the switch has held, and is still engaged")
 }
 
-/// An action that may be live, of those that the policy names in full if it can be.
-fn live_action(governance: &Governance) -> Result<String> {
+/// The live decision that the switch has to stop.
+struct Probe {
+    action: String,
+    /// The key that it would add to.
+    key: String,
+}
+
+impl Probe {
+    /// One that the executor may write: under its scope, with the action named or one that may be live.
+    fn of(governance: &Governance, executor: &NamedKey, named: Option<&str>) -> Result<Self> {
+        let id = executor.key.public().id();
+        let enrolled = governance.keys.get(&id);
+        let scope = enrolled.map(|key| key.scope.clone()).unwrap_or_default();
+        let fits =
+            |action: &str| scope.actions.is_empty() || scope.actions.iter().any(|it| matches(it, action));
+        let action = match named {
+            Some(action) => action.to_owned(),
+            None => live_actions(governance)?.into_iter().find(|action| fits(action)).ok_or_else(|| {
+                Refused::error(format!(
+                    "there is no action that the policy allows to be live and {} may take, so the switch has nothing to \
+                     stop; name one with --action, or another key with --executor",
+                    executor.name
+                ))
+            })?,
+        };
+        let key =
+            scope.prefixes.first().map_or_else(|| PROBED.to_owned(), |prefix| format!("{prefix}{PROBED}"));
+        let probe = Probe { action, key };
+        let head = probe.head(id);
+        let admitted = governance.keys.authorise(&head, &governance.in_force.policy);
+        admitted.and_then(|author| author.scope.check(&head, now())).map_err(|error| {
+            Refused::error(format!("nothing was changed: the probe could not land: {error}"))
+        })?;
+        Ok(probe)
+    }
+
+    fn head(&self, author: KeyId) -> IntentHead<'_> {
+        IntentHead {
+            version: INTENT_VERSION,
+            id: IntentId([0; 16]),
+            kind: Kind::Decision,
+            author,
+            action: &self.action,
+            tier: Tier::A,
+            mode: Mode::Live,
+            authored_at: 0,
+            parts: 0,
+        }
+    }
+
+    fn sign(&self, executor: &NamedKey, log: &Log) -> Result<Submission> {
+        let time = now();
+        let id = random_id(time).map_err(|error| anyhow!(error))?;
+        let mut draft = Draft::decision(id, &self.action, time);
+        draft.tier = Tier::A;
+        draft.subject = Some(Subject { entity: "kill-switch", lifecycle: None });
+        draft.context = Some(Context { reason: "the probe of a drill of the kill switch", data: &[7, 0] });
+        draft.ops.push(DraftOp::Add(&self.key, 1));
+        let mut builder = SubmissionBuilder::new(&executor.key)?;
+        builder.push(&draft).map_err(|error| match error {
+            DraftError::Format { error, .. } => Refused::error(format!("nothing was changed: {error}")),
+            error => error.into(),
+        })?;
+        Ok(builder.sign(log.ledger_id())?)
+    }
+}
+
+/// Actions that may be live, those first that the policy names in full.
+fn live_actions(governance: &Governance) -> Result<Vec<String>> {
     let rules = governance.in_force.policy.rules();
     let mut live: Vec<&str> =
         rules.iter().filter(|(_, rule)| rule.live).map(|(pattern, _)| pattern.as_str()).collect();
     live.sort_by_key(|pattern| pattern.ends_with('*'));
-    match live.first() {
-        Some(&"*") => Ok("PROBE".to_owned()),
-        Some(pattern) => Ok(pattern.replace('*', "PROBE")),
-        None => Err(Refused::error(
+    if live.is_empty() {
+        return Err(Refused::error(
             "the policy allows no action to be live, so the switch has nothing to stop; name one with --action",
-        )),
+        ));
     }
+    Ok(live.into_iter().map(|pattern| pattern.replace('*', "PROBE")).collect())
 }

@@ -7,7 +7,7 @@ use crate::exit::{REFUSED, status_of};
 use crate::past::Past;
 use crate::place::Place;
 use counterfoil_format::Hash;
-use counterfoil_format::body::Role;
+use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::Change;
 use counterfoil_format::part::PartTag;
@@ -41,8 +41,8 @@ impl Begun {
         .unwrap();
         let place = Place::find(Some(dir.path())).unwrap();
         let ledger = place.ledger().unwrap();
-        let key = |role| place.keys().author(&ledger.governance(), None, role).unwrap();
-        Begun { executor: key(Role::Executor), operator: key(Role::Operator), ledger, _dir: dir }
+        let key = |kind| place.keys().author(&ledger.governance(), None, kind).unwrap();
+        Begun { executor: key(Kind::Decision), operator: key(Kind::Rollback), ledger, _dir: dir }
     }
 
     /// Lands decisions, each with these operations.
