@@ -128,6 +128,10 @@ fn a_threshold_comes_from_the_stores_own_readings() {
     let from = |lines: &str| finish(shop.command().args(["measure", "--lines", "-"]), lines.as_bytes());
     from("\n{\"metric\":\"\",\"value\":1}").fails(1, &["line 2: a metric is empty; nothing landed"]);
     from("\n").fails(1, &["no readings; nothing landed"]);
+    for nothing in ["", ".", "-", "e", "-.", "0x10", "NaN", "1e"] {
+        let told = shop.run(&["measure", "roas", "--", nothing]);
+        assert!(told.status == 2 && told.err.contains("is no number"), "{nothing}: {}", told.err);
+    }
     shop.run(&["measure", "", "1"]).fails(1, &["a metric is empty; nothing landed"]);
     shop.run(&["measure", "roas", "-3", "--action", "OTHER"]);
     let none = shop.run(&["calibrate", "cost", "--quantile", "0.5", "--window", "1 day"]);

@@ -112,6 +112,26 @@ fn what_waits_for_a_writer_that_goes_is_landed_by_who_waits() {
     assert_eq!((&handed.json()["holder"], &handed.json()["outcome"]), (&"owner".into(), &"applied".into()));
 }
 
+/// What acts again is refused before anything lands, and a shop whose executors are confined can hold its drills.
+#[test]
+fn it_stops_redos_as_a_whole_and_drills_keep_to_scopes() {
+    let shop = Shop::open();
+    shop.append(&[], &(line(1) + "\n"));
+    assert_eq!(shop.run(&["rollback", "4", "--apply"]).status, 0);
+    shop.run(&["kill-switch", "engage"]);
+    for redo in [&["redo", "5"][..], &["redo", "5", "--apply"], &["restore", "--to", "4", "--apply"]] {
+        shop.run(redo).fails(1, &["nothing was changed", "row 6 has engaged the kill switch"]);
+    }
+    assert_eq!(shop.size(), 7);
+    shop.run(&["kill-switch", "release"]);
+    let roles = ["--role", "executor", "--action", "SET", "--prefix", "price/"];
+    assert_eq!(shop.run(&[&["key", "grant", "pricing"], &roles[..]].concat()).status, 0);
+    let drill =
+        shop.run(&["kill-switch", "drill", "--executor", "pricing", "--action", "SET", "--json"]).json();
+    assert_eq!(drill["probe"]["reasons"], serde_json::json!(["kill-switch"]));
+    assert_eq!(shop.run(&["verify"]).status, 0);
+}
+
 #[test]
 fn it_is_handed_over_to_operators_alone_and_every_row_says_who_holds_it() {
     let shop = Shop::open();

@@ -13,7 +13,7 @@ use counterfoil_format::body::{
 };
 use counterfoil_format::codec::{CodecError, encode};
 use counterfoil_format::intent::{INTENT_VERSION, Kind};
-use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reversibility};
+use counterfoil_format::landing::{LANDING_VERSION, Landing, Outcome, Reason, Reversibility};
 use counterfoil_format::merkle::empty_root;
 use counterfoil_format::note::{SignedNote, checkpoint_text};
 use counterfoil_format::part::PartTag;
@@ -178,6 +178,14 @@ fn founders() -> Vec<Case> {
             unborn(434, |forge| {
                 let inexact = |landing: &mut Landing| landing.reversibility = Reversibility::Compensating;
                 vec![forge.genesis().landing(inexact)]
+            }),
+        ),
+        case(
+            "v09-genesis-with-reasons",
+            "Row 0 is stamped with a reason.",
+            unborn(435, |forge| {
+                let told = |landing: &mut Landing| landing.reasons = vec![Reason::TierTooLow];
+                vec![forge.genesis().landing(told)]
             }),
         ),
         case(

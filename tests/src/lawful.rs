@@ -35,6 +35,12 @@ pub fn lawful() -> Vec<Case> {
             "Effects that can be undone until a time land before it and at it.",
             undo(1007),
         ),
+        case(
+            "withheld-governance",
+            "The bodies of rows are withheld that set policy and switch.",
+            governance(1010),
+        )
+        .without(&["V09", "V14", "V18"]),
         case("withheld-under-gates", "Parts are withheld that the gates ask for.", withheld(1008))
             .without(&["V09", "V14"]),
     ]
@@ -302,6 +308,18 @@ fn undo(seed: u64) -> Ledger {
     let approval = shop.forge.review(compensated, ReviewVerdict::Approve);
     land(&mut shop, approval, &[]);
     land(&mut shop, act(Undo::Until(&request, late)), &[Reason::Irreversible]);
+    shop.forge.finish()
+}
+
+fn governance(seed: u64) -> Ledger {
+    let mut shop = Strict::new(seed);
+    let closed = |shop: &mut Strict, draft: Draft| shop.forge.submit(vec![draft.close(PartTag::Body)]);
+    let engaged = shop.forge.switch(SwitchAct::Engage, true);
+    closed(&mut shop, engaged);
+    closed(&mut shop, Draft::body(&Body::Policy(strict_policy())));
+    let handed = shop.forge.switch(SwitchAct::HandOver, true);
+    shop.forge.submit(vec![handed]);
+    shop.go_on();
     shop.forge.finish()
 }
 

@@ -66,6 +66,11 @@ fn inverses() -> Vec<Case> {
             with(303, forged(sell().add("stock/sku-2", -1), &[op("stock/sku-1", ChangeDraft::Add(2))])),
         ),
         case(
+            "v15-dry-run-bare",
+            "A dry run with operations does not say how it would be taken back.",
+            with(306, Draft { rollback: Rollback::Absent, ..sell().dry_run() }),
+        ),
+        case(
             "v15-same-sign",
             "The rollback adds the delta again.",
             with(304, forged(sell(), &[op("stock/sku-1", ChangeDraft::Add(-2))])),
