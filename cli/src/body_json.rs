@@ -5,9 +5,11 @@ use crate::names::Names;
 use crate::time;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, Erased, KeyBytes, KeyChange, Role, Scope};
-use counterfoil_format::intent::Tier;
+use counterfoil_format::intent::{Micros, Tier};
 use counterfoil_format::key::key_id;
 use counterfoil_format::policy::{ActionRule, Floor, Limit, PolicyBody};
+use counterfoil_format::value::Decimal;
+use counterfoil_rules::number::reduced;
 use serde_json::{Value as Json, json};
 
 /// A body as JSON. Keys are in hexadecimal; those that only have an id here are named as well.
@@ -93,7 +95,7 @@ fn policy(policy: &PolicyBody<'_>) -> Json {
         "lifecycle": lifecycle,
         "limits": policy.limits.iter().map(limit).collect::<Vec<_>>(),
         "writers": writers,
-        "drill_period_seconds": policy.drill_period.map(|period| period / 1_000_000),
+        "drill_period_seconds": policy.drill_period.map(seconds),
         "segment_bytes": policy.segment_bytes,
     })
 }
@@ -126,7 +128,7 @@ fn limit(limit: &Limit<'_>) -> Json {
     json!({
         "action": limit.actions,
         "per": limit.per.name(),
-        "window_seconds": limit.window / 1_000_000,
+        "window_seconds": seconds(limit.window),
         "count": limit.count,
         "sum": sum,
     })
@@ -182,4 +184,9 @@ fn erased(item: &Erased) -> Json {
         }
         Erased::Value { commitment } => json!({ "value": commitment.to_string() }),
     }
+}
+
+/// A span of time in seconds, to the microsecond.
+fn seconds(span: Micros) -> Json {
+    json::of_decimal(reduced(Decimal { mantissa: span.into(), scale: 6 }))
 }

@@ -13,7 +13,7 @@ use anyhow::Result;
 use counterfoil_format::body::{Body, KillSwitch, Role, SwitchAct};
 use counterfoil_format::intent::{KeyId, Kind, Micros};
 use counterfoil_format::landing::Outcome;
-use counterfoil_ledger::{Log, now};
+use counterfoil_ledger::{Inbox, Log, now};
 use counterfoil_rules::governance::{Governance, InForce};
 use serde_json::{Value as Json, json};
 use std::io::Write;
@@ -210,10 +210,13 @@ fn status(shown: &Shown, place: &Place, out: &mut dyn Write) -> Result<()> {
     let switch = &in_force.switch;
     let (holder, drills) = (names.key(&switch.holder), Drills::of(in_force));
     let since = act::landed(&log, in_force.switch_row)?.landed_at;
+    // What was left and has not landed may be a pull of the switch.
+    let waiting = Inbox::of(place.dir()).waiting()?;
     if shown.json {
         let object = json!({
             "engaged": switch.engaged, "drilling": switch.drilling, "holder": holder,
             "row": in_force.switch_row, "since": time::print(since), "drill": drills.json(),
+            "waiting_in_inbox": waiting,
         });
         writeln!(out, "{object}")?;
         return Ok(());
@@ -230,6 +233,9 @@ fn status(shown: &Shown, place: &Place, out: &mut dyn Write) -> Result<()> {
     table.push(["since", &format!("{} (row {})", time::print_short(since), in_force.switch_row)]);
     table.push(["held by", &holder]);
     table.push(["drills", &drills.words()]);
+    if waiting > 0 {
+        table.push(["inbox", &format!("{waiting} left there and not landed yet; one may move the switch")]);
+    }
     table.print(0, out)?;
     Ok(())
 }

@@ -66,6 +66,8 @@ fn a_pull_that_finds_no_writer_and_no_ledger_key_waits_for_the_next_one() {
     std::fs::rename(&key, &aside).unwrap();
     let left = shop.run(&["kill-switch", "engage"]);
     left.fails(2, &["it waits in", "inbox", "lands it before anything else", "ledger"]);
+    assert_eq!(shop.run(&["kill-switch", "status", "--json"]).json()["waiting_in_inbox"], 1);
+    assert!(shop.run(&["kill-switch", "status"]).out.contains("1 left there and not landed yet"));
     std::fs::rename(&aside, &key).unwrap();
     let stopped = shop.append(&[], &(line(1) + "\n"));
     assert!(stopped.out.contains("kill-switch"), "{}{}", stopped.out, stopped.err);

@@ -96,6 +96,11 @@ impl Inbox {
         Self::on(&Layout::of(dir))
     }
 
+    /// How many posts wait in it.
+    pub fn waiting(&self) -> Result<usize, OpenError> {
+        Ok(posts(&self.layout)?.len())
+    }
+
     /// The same by a ledger's paths.
     pub fn on(layout: &Layout) -> Self {
         Inbox { layout: layout.clone() }

@@ -1,6 +1,7 @@
 //! What a policy says that its author can hardly mean. Such a policy can be set all the same.
 
 use crate::source::Place;
+use counterfoil_format::intent::Kind;
 use std::fmt;
 
 /// Something that is doubtful, and where.
@@ -41,6 +42,16 @@ pub enum Doubt {
          evidence = [\"operator\"]"
     )]
     OwnReadings,
+    /// Those who decide and plan may also govern.
+    #[error(
+        "{roles} may write {kind} rows then, and govern what stops them; leave these to the owner and to operators"
+    )]
+    AgentsGovern {
+        /// The kind.
+        kind: Kind,
+        /// The roles of agents among its writers.
+        roles: String,
+    },
     /// A limit counts what no rule knows.
     #[error("no rule knows an action that `{pattern}` matches, so only approvals would be counted{}", OrNearest(.nearest))]
     CoversNothing {

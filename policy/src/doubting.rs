@@ -28,6 +28,7 @@ pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> 
     if let Some((pattern, _)) = resting.filter(|_| writers & Role::Executor.bit() != 0) {
         found.push((marks.rules.get(pattern).copied().unwrap_or(0), Doubt::OwnReadings));
     }
+    found.extend(about_writers(settings).map(|doubt| (marks.writers, doubt)));
     for ((span, bound), at) in settings.limits.iter().zip(&marks.limits) {
         found.extend(about_limit(settings, span, bound).map(|doubt| (*at, doubt)));
     }
@@ -37,6 +38,19 @@ pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> 
     }
     found.sort_by_key(|(at, _)| *at);
     found
+}
+
+/// Kinds that govern, or bring about what was stopped, and that agents may write.
+fn about_writers(settings: &Settings) -> impl Iterator<Item = Doubt> {
+    use Kind::{Calibration, Erasure, Key, KillSwitch, Policy, Review, Rollback};
+    let agents = Role::Executor.bit() | Role::Planner.bit() | Role::Judge.bit();
+    let governing = [Key, Policy, KillSwitch, Rollback, Erasure, Calibration, Review];
+    let said =
+        governing.into_iter().filter_map(move |kind| Some((kind, settings.writers.get(&kind)? & agents)));
+    said.filter(|(_, roles)| *roles != 0).map(|(kind, roles)| {
+        let roles: Vec<_> = Role::in_set(roles).map(|role| format!("{}s", role.name())).collect();
+        Doubt::AgentsGovern { kind, roles: roles.join(" and ") }
+    })
 }
 
 fn about_rule(settings: &Settings, pattern: &str, rule: &Rule) -> impl Iterator<Item = Doubt> {

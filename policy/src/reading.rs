@@ -33,6 +33,7 @@ pub(crate) const NEVER: &str = "never";
 pub(crate) struct Marks {
     pub unknown: Option<usize>,
     pub lifecycle: usize,
+    pub writers: usize,
     /// By pattern.
     pub rules: BTreeMap<String, usize>,
     /// By stage.
@@ -116,7 +117,10 @@ fn read_settings(
                 set(&mut settings.lifecycle, read_lifecycle(&entry, &mut marks.stages, problems));
             }
             "limit" => (settings.limits, marks.limits) = read_limits(&entry, problems),
-            "writers" => settings.writers = read_writers(&entry, problems),
+            "writers" => {
+                marks.writers = entry.at;
+                settings.writers = read_writers(&entry, problems);
+            }
             _ => entry.unknown("a policy", SETTINGS, problems),
         }
     }

@@ -14,7 +14,6 @@ use counterfoil_rules::keyring::roles_for;
 use counterfoil_rules::limits::{Amounts, Limits};
 use counterfoil_rules::number::Magnitude;
 use counterfoil_rules::policy::{Policy, Rule};
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;

@@ -134,3 +134,17 @@ fn readings_by_those_who_rest_on_them() {
     assert_eq!(warned(&executors), told);
     assert_eq!(warned("[action.AD]\nlive = true\n"), [""; 0]);
 }
+
+#[test]
+fn agents_who_govern() {
+    let told =
+        warned("[action.AD]\nlive = true\n[writers]\nkill-switch = [\"owner\", \"executor\", \"judge\"]\n");
+    assert_eq!(
+        told,
+        [
+            "3:2: judges and executors may write kill-switch rows then, and govern what stops them; leave these to the owner \
+          and to operators"
+        ]
+    );
+    assert_eq!(warned("[action.AD]\nlive = true\n[writers]\nkill-switch = [\"owner\"]\n"), NONE);
+}
