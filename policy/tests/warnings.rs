@@ -142,7 +142,7 @@ fn agents_who_govern() {
     assert_eq!(
         told,
         [
-            "3:2: judges and executors may write kill-switch rows then, and govern what stops them; leave these to the owner \
+            "3:1: judges and executors may write kill-switch rows then, and govern what stops them; leave these to the owner \
           and to operators"
         ]
     );
