@@ -2,12 +2,14 @@
 //! nothing that is withheld is ever held against a row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
-use counterfoil_format::body::{Body, Reading, ReviewVerdict, Role, Scope, SwitchAct};
+use counterfoil_format::body::{Body, Reading, ReviewOf, ReviewVerdict, Role, Scope, SwitchAct};
 use counterfoil_format::content::{Effect, Evidence, Undo};
+use counterfoil_format::intent::IntentId;
 use counterfoil_format::landing::{Landing, Outcome, Reason, Reversibility};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::policy::{ActionRule, Limit, Per};
 use counterfoil_format::value::{Decimal, Value};
+use counterfoil_ledger::{self as ledger, Log, SecretKey, SubmissionBuilder};
 use counterfoil_tests::draft::Draft;
 use counterfoil_tests::output::Ledger;
 use counterfoil_tests::rng::Rng;
@@ -316,6 +318,33 @@ fn behind_a_withheld_rollback_chains_are_not_held_against_anybody() {
     }
     let report = judge(&shop.forge.finish());
     expect("again", &report, CheckId::V17, &[sold + 2, sold + 3]);
+}
+
+/// Nobody approves what they cannot see whole: a writer would decide on less than the row has.
+#[test]
+fn a_copy_of_which_something_is_withheld_is_not_approved() {
+    let mut shop = Strict::new(1112);
+    let row = shop.forge.next_seq;
+    shop.forge.submit(vec![acts("house.sell")]);
+    shop.forge.submit(vec![acts("house.sell").close(PartTag::Effects)]);
+    let dir = tempfile::tempdir().unwrap();
+    shop.forge.finish().write_to(dir.path()).unwrap();
+    let log = Log::open(dir.path()).unwrap();
+    let key = SecretKey::from_seed(&[7; 32]).unwrap();
+    for (row, whole) in [(row, true), (row + 1, false)] {
+        let stored = log.row(row).unwrap();
+        let about = stored.parse().unwrap();
+        for verdict in [ReviewVerdict::Approve, ReviewVerdict::Reject] {
+            let body = Body::Review(ReviewOf { row, row_hash: about.row_hash, verdict, reason: "" });
+            let mut builder = SubmissionBuilder::new(&key).unwrap();
+            let pushed = builder.push_review(&ledger::Draft::with_body(IntentId([1; 16]), body, 0), &about);
+            assert_eq!(
+                pushed.is_ok(),
+                whole || verdict == ReviewVerdict::Reject,
+                "{row} {verdict:?}: {pushed:?}"
+            );
+        }
+    }
 }
 
 /// A policy that repeats a limit goes on with what is not known of it.

@@ -114,6 +114,10 @@ impl<'k> SubmissionBuilder<'k> {
         }
         let (index, before) = (self.len(), self.bytes());
         let copied = |tag| about.part(tag).filter(|_| approves && APPROVED.contains(&tag));
+        if APPROVED.into_iter().any(|tag| matches!(copied(tag), Some(Slot::Closed(_)))) {
+            let error = CodecError::Inconsistent("a part of the row that it approves is withheld or erased");
+            return Err(DraftError::Format { index, error });
+        }
         self.encode(&draft, copied, |_, _| None).map_err(|error| {
             self.encoded.bytes.truncate(before);
             DraftError::Format { index, error }

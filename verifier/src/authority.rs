@@ -160,8 +160,8 @@ impl Authority {
         self.signer = Signer { first, ..Signer::default() };
     }
 
-    /// The next row of the submission. Puts into it what is in force there and whom it enrols; yields the judge's signature that is left to
-    /// check.
+    /// The next row of the submission. Puts into it what is in force there and whom it enrols; yields the judge's
+    /// signature that is left to check.
     pub fn row(&mut self, row: &mut RowFacts, file: u32, arena: &[u8], tally: &mut Tally) -> Option<Job> {
         let place = Place { seq: row.seq, file, offset: row.offset };
         row.in_force = Some(self.in_force());
