@@ -7,21 +7,10 @@ use counterfoil_format::intent::Kind;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::policy::{PolicyBody, Writers};
 use counterfoil_tests::draft::{Draft, EXECUTOR, OPERATOR, OWNER, Who};
-use counterfoil_tests::output::Ledger;
+use counterfoil_tests::judge::judge;
 use counterfoil_tests::rng::Rng;
 use counterfoil_tests::strict::{Strict, grant, reading, strict_policy, switch_to};
-use counterfoil_verifier::{CheckId, Options, Report, Status, Verdict, verify, verify_sequential};
-
-fn judge(ledger: &Ledger) -> Report {
-    let dir = tempfile::tempdir().unwrap();
-    ledger.write_to(dir.path()).unwrap();
-    let reference = verify_sequential(dir.path(), &Options::default(), &|_, _| {}).unwrap();
-    for threads in [1, 3] {
-        let options = Options { threads: Some(threads), ..Options::default() };
-        assert_eq!(verify(dir.path(), &options, &|_, _| {}).unwrap(), reference);
-    }
-    reference
-}
+use counterfoil_verifier::{CheckId, Report, Status, Verdict};
 
 fn put(key: &str) -> Draft {
     Draft::decision("price.set").add(key, 1)

@@ -11,21 +11,10 @@ use counterfoil_format::policy::{ActionRule, Limit, Per};
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_ledger::{self as ledger, Log, SecretKey, SubmissionBuilder};
 use counterfoil_tests::draft::Draft;
-use counterfoil_tests::output::Ledger;
+use counterfoil_tests::judge::judge;
 use counterfoil_tests::rng::Rng;
 use counterfoil_tests::strict::{Strict, WINDOW, grant, reading, strict_policy};
-use counterfoil_verifier::{CheckId, Options, Report, Status, Verdict, verify, verify_sequential};
-
-fn judge(ledger: &Ledger) -> Report {
-    let dir = tempfile::tempdir().unwrap();
-    ledger.write_to(dir.path()).unwrap();
-    let reference = verify_sequential(dir.path(), &Options::default(), &|_, _| {}).unwrap();
-    for threads in [1, 3] {
-        let options = Options { threads: Some(threads), ..Options::default() };
-        assert_eq!(verify(dir.path(), &options, &|_, _| {}).unwrap(), reference);
-    }
-    reference
-}
+use counterfoil_verifier::{CheckId, Report, Status, Verdict};
 
 /// Expects no finding, and that a check leaves out so many rows, the first of them this one.
 fn expect(what: &str, report: &Report, check: CheckId, left_out: &[u64]) {

@@ -8,10 +8,10 @@ use counterfoil_format::body::{ReviewVerdict, SwitchAct};
 use counterfoil_format::landing::{Landing, Outcome, Reason, Reversibility};
 use counterfoil_format::value::Value;
 use counterfoil_tests::draft::Draft;
-use counterfoil_tests::output::Ledger;
+use counterfoil_tests::judge::judge;
 use counterfoil_tests::rng::Rng;
 use counterfoil_tests::strict::{Strict, reading};
-use counterfoil_verifier::{CheckId, Options, Report, Verdict, verify, verify_sequential};
+use counterfoil_verifier::{CheckId, Verdict};
 
 /// An honest row, with whatever honest rows it needs before it.
 fn draft(shop: &mut Strict, rng: &mut Rng) -> Draft {
@@ -67,15 +67,6 @@ fn flip(landing: &mut Landing, rng: &mut Rng) {
             _ => landing.kill_switch_row = rng.below(landing.seq),
         }
     }
-}
-
-fn judge(ledger: &Ledger) -> Report {
-    let dir = tempfile::tempdir().unwrap();
-    ledger.write_to(dir.path()).unwrap();
-    let options = Options { threads: Some(2), ..Options::default() };
-    let report = verify(dir.path(), &options, &|_, _| {}).unwrap();
-    assert_eq!(report, verify_sequential(dir.path(), &options, &|_, _| {}).unwrap());
-    report
 }
 
 #[test]

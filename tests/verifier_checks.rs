@@ -8,19 +8,10 @@ use counterfoil_format::part::PartTag;
 use counterfoil_format::value::Value;
 use counterfoil_tests::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Submission, Who};
 use counterfoil_tests::forge::Forge;
-use counterfoil_tests::output::{Ledger, fix_checksums, groups};
+use counterfoil_tests::judge::judge;
+use counterfoil_tests::output::{fix_checksums, groups};
 use counterfoil_tests::sample::Sample;
-use counterfoil_verifier::{CheckId, Options, Report, Status, Verdict, verify, verify_sequential};
-use tempfile::TempDir;
-
-fn judge(ledger: &Ledger) -> Report {
-    let dir = TempDir::new().unwrap();
-    ledger.write_to(dir.path()).unwrap();
-    let options = Options { threads: Some(2), ..Options::default() };
-    let report = verify(dir.path(), &options, &|_, _| {}).unwrap();
-    assert_eq!(report, verify_sequential(dir.path(), &options, &|_, _| {}).unwrap());
-    report
-}
+use counterfoil_verifier::{CheckId, Report, Status, Verdict};
 
 fn found(report: &Report) -> Vec<(CheckId, Option<u64>)> {
     report.findings.iter().map(|finding| (finding.check, finding.row)).collect()

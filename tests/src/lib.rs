@@ -39,6 +39,7 @@ pub mod gate_model;
 pub mod image;
 pub mod impostors;
 pub mod journal;
+pub mod judge;
 pub mod lawful;
 pub mod lawless;
 pub mod miscalibrated;
