@@ -34,7 +34,7 @@ pub struct Args {
     /// Show the threshold and land nothing
     #[arg(long)]
     dry_run: bool,
-    /// Whose key signs; by default the first operator's, or else the owner's, that is here
+    /// Whose key signs; by default the first here that may, an operator's before the owner's
     #[arg(long = "as", value_name = "NAME")]
     author: Option<String>,
     /// Print one JSON object

@@ -67,7 +67,7 @@ struct Move {
     /// Why; it stands in the row
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Whose key signs; by default the first operator's, or else the owner's, that is here
+    /// Whose key signs; by default the first here that may, an operator's before the owner's
     #[arg(long = "as", value_name = "NAME")]
     author: Option<String>,
     /// Print one JSON object

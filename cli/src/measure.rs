@@ -43,7 +43,7 @@ pub struct Args {
     /// Read JSON lines instead, from a file or `-` for standard input; they land together
     #[arg(long, value_name = "FILE", conflicts_with_all = ["metric", "value", "entity", "action", "source"])]
     lines: Option<PathBuf>,
-    /// Whose key signs; by default the first executor's that is here
+    /// Whose key signs; by default the first here that may, an executor's before others
     #[arg(long = "as", value_name = "NAME")]
     author: Option<String>,
     /// Accepted for the sake of scripts: receipts are always JSON

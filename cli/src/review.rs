@@ -76,7 +76,7 @@ struct Said {
     /// Why; it stands in the rows
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Whose key signs; by default the first operator's that is here
+    /// Whose key signs; by default the first here that may, an operator's before the owner's
     #[arg(long = "as", value_name = "NAME")]
     author: Option<String>,
     /// Print one JSON object a line

@@ -38,7 +38,7 @@ pub struct Options {
     /// Why, in your words; it stands in each rollback row
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// The key that signs, by name; the first operator's, when not given
+    /// The key that signs, by name; the first here that may, when not given
     #[arg(long, value_name = "KEY")]
     author: Option<String>,
     /// One JSON object: size, plan, changes, applied, receipts

@@ -31,7 +31,7 @@ pub struct Args {
     /// Why; it stands in the rows
     #[arg(long, value_name = "TEXT", default_value = "the drill that is due")]
     reason: String,
-    /// Whose key pulls and releases; by default the first operator's, or else the owner's, that is here
+    /// Whose key pulls and releases; by default the first here that may, an operator's before the owner's
     #[arg(long = "as", value_name = "NAME")]
     author: Option<String>,
     /// Print one JSON object

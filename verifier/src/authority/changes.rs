@@ -17,7 +17,8 @@ const NOT_ALONE: &str = "the genesis is not live, applied and alone in its submi
 const NOT_PLAIN: &str =
     "the genesis is stamped with reasons, or as another class than exact in how it is taken back";
 const CLOSED_POLICY: &str = "the body of the policy in force is closed, and with it who may write what";
-const HIDDEN_ROLLBACK: &str = "the body of an earlier rollback is closed, so it is not known whether what this one takes back is in force";
+const HIDDEN_ROLLBACK: &str = "the body of an earlier rollback is closed, so it is not known whether what this one takes back is in \
+    force";
 const CLOSED_CHANGE: &str = "its body is closed, so it is not known whether what it changes goes through";
 
 impl Authority {
