@@ -152,9 +152,11 @@ fn bodies() -> Vec<Vec<u8>> {
             })
         })
         .collect();
-    bodies.extend(EffectStatus::ALL.iter().map(|&status| {
-        Body::Outcome(EffectOutcome { row: 300, effect: 1, undo: true, status, detail: "detail" })
-    }));
+    bodies.extend(
+        EffectStatus::ALL
+            .iter()
+            .map(|&status| Body::Outcome(EffectOutcome { row: 300, effect: 1, status, detail: "detail" })),
+    );
     bodies.extend(Role::ALL.iter().map(|role| {
         Body::Key(KeyChange::Grant { key, roles: role.bit(), name: role.name(), scope: Scope::default() })
     }));

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Reading, Role, RollbackOf, Scope, Snapshot, SwitchAct};
+use counterfoil_format::body::{
+    Body, KeyChange, Manner, Reading, Role, RollbackOf, Scope, Snapshot, SwitchAct,
+};
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::key::SignatureBytes;
@@ -132,7 +134,12 @@ impl Shop {
         let governance = self.forge.governance.as_ref().unwrap();
         let row = self.forge.next_seq;
         let free = |target: &&u64| {
-            let body = RollbackOf { target: **target, target_hash: Hash::ZERO, forced: false };
+            let body = RollbackOf {
+                target: **target,
+                target_hash: Hash::ZERO,
+                manner: Manner::Exact,
+                effects: Vec::new(),
+            };
             governance.check(&Body::Rollback(body), row).is_ok()
         };
         let free: Vec<u64> = self.reversible.iter().filter(free).copied().collect();

@@ -42,7 +42,12 @@ fn founded(dir: &Path) -> PathBuf {
 
 /// Surroundings in which nobody looks into the inbox unless something is submitted.
 fn unwatched() -> Platform {
-    Platform { inbox_every: None, index: std::sync::Arc::new(InMemory), ..Platform::default() }
+    Platform {
+        inbox_every: None,
+        snapshots_every: None,
+        index: std::sync::Arc::new(InMemory),
+        ..Platform::default()
+    }
 }
 
 /// Leaves a switch in an inbox, as another process would.

@@ -56,10 +56,10 @@ fn check_lookups(log: &Log) {
     for number in 0..ROWS {
         let row = FOUNDING + number;
         assert_eq!(log.find_id(&decision_id(number)).unwrap(), Some(row));
-        assert_eq!(log.find_key(&decision_key(number)).unwrap(), [row]);
+        assert_eq!(log.find_key(&decision_key(number), 0..u64::MAX).unwrap(), [row]);
         assert_eq!(log.row(row).unwrap().parse().unwrap().head.id, decision_id(number));
         assert_eq!(log.find_id(&decision_id(number + 1_000_000)).unwrap(), None);
-        assert_eq!(log.find_key(&format!("none/{number}")).unwrap(), [0; 0]);
+        assert_eq!(log.find_key(&format!("none/{number}"), 0..u64::MAX).unwrap(), [0; 0]);
     }
 }
 
@@ -368,7 +368,7 @@ fn a_large_last_segment_is_opened_by_its_side_file() {
     let look = |log: &Log| {
         let rows = [0, 2, 5_000, 10_002].map(|seq| log.row(seq).unwrap().bytes().to_vec());
         let ids = [0, 4_999, 9_999].map(|number| log.find_id(&decision_id(number)).unwrap());
-        (log.head(), rows, ids, log.find_key("price/sku-000000").unwrap(), log.special())
+        (log.head(), rows, ids, log.find_key("price/sku-000000", 0..u64::MAX).unwrap(), log.special())
     };
     let by_side = (look(&Log::open(&path).unwrap()), look(Shop::open(&path).unwrap().ledger.log()));
     // What the side file covers is not read: a flipped bit there is left to the verifier.

@@ -9,22 +9,20 @@
     reason = "a test"
 )]
 
-use counterfoil_format::body::{Body, RollbackOf};
+use counterfoil_format::body::{Body, Manner, RollbackOf};
 use counterfoil_format::intent::{IntentId, Mode};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::decode_ops;
-use counterfoil_format::row::Row;
 use counterfoil_format::value::Value;
-use counterfoil_ledger::{Draft, DraftOp, Log, ReadError, Receipt, now};
-use counterfoil_replay::history::History;
-use counterfoil_replay::plan::{Plan, plan_restore, plan_rollback};
+use counterfoil_ledger::{Draft, DraftOp, Receipt, now};
+use counterfoil_replay::plan::{Later, Outside, Plan, plan_restore, plan_rollback};
 use counterfoil_replay::state::{PastState, state_after};
 use counterfoil_rules::state::Leaf;
+use counterfoil_tests::past::Rows;
 use counterfoil_tests::rng::Rng;
 use counterfoil_tests::shop::Shop;
 use counterfoil_verifier::{Options, Verdict, verify};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{ControlFlow, Range};
 
 /// What a key holds, in the simplest terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,31 +101,8 @@ impl PlainOp {
     }
 }
 
-struct Rows<'l>(&'l Log);
-
-impl History for Rows<'_> {
-    type Error = ReadError;
-
-    fn size(&self) -> u64 {
-        self.0.head().size
-    }
-
-    fn with_row<T>(&self, seq: u64, look: impl FnOnce(&Row<'_>) -> T) -> Result<T, ReadError> {
-        Ok(look(&self.0.row(seq)?.parse()?))
-    }
-
-    fn scan(
-        &self,
-        range: Range<u64>,
-        mut look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
-    ) -> Result<(), ReadError> {
-        self.0.scan(range, |row| Ok(look(row)))
-    }
-
-    fn rows_of_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
-        self.0.find_key(key)
-    }
-}
+/// There are no effects.
+const OUTSIDE: Outside = Outside { called: true, at: 0 };
 
 fn plain(state: &PastState) -> Map {
     let leaf = |leaf: &Leaf| match leaf {
@@ -181,8 +156,12 @@ fn land_plan(shop: &Shop, plan: &Plan, rng: &mut Rng) -> Vec<Receipt> {
         .reversals
         .iter()
         .map(|reversal| {
-            let body =
-                RollbackOf { target: reversal.target, target_hash: reversal.target_hash, forced: false };
+            let body = RollbackOf {
+                target: reversal.target,
+                target_hash: reversal.target_hash,
+                manner: Manner::Exact,
+                effects: Vec::new(),
+            };
             let mut draft = Draft::with_body(IntentId(rng.bytes()), Body::Rollback(body), now());
             draft.ops = decode_ops(&reversal.ops).unwrap().into_iter().map(DraftOp::Stored).collect();
             draft
@@ -196,7 +175,11 @@ fn land_plan(shop: &Shop, plan: &Plan, rng: &mut Rng) -> Vec<Receipt> {
 fn roll_back(shop: &Shop, model: &mut Model, rng: &mut Rng) -> bool {
     let log = shop.ledger.log();
     let target = rng.below(log.head().size);
-    let Ok(plan) = plan_rollback(&Rows(log), &shop.ledger.governance(), &[target]) else { return false };
+    let Ok(plan) =
+        plan_rollback(&Rows::of(log), &shop.ledger.governance(), &[target], Later::Refuse, OUTSIDE)
+    else {
+        return false;
+    };
     let touched: BTreeSet<&String> = plan.reversals[0].keys.iter().collect();
     let place = usize::try_from(target).unwrap();
     let (before, after) = (model.after[place - 1].clone(), model.after[place].clone());
@@ -230,11 +213,11 @@ fn roll_back(shop: &Shop, model: &mut Model, rng: &mut Rng) -> bool {
 fn restore(shop: &Shop, model: &mut Model, rng: &mut Rng) {
     let log = shop.ledger.log();
     let to = log.head().size - 1 - rng.below(log.head().size.min(60));
-    let plan = plan_restore(&Rows(log), &shop.ledger.governance(), to).unwrap();
+    let plan = plan_restore(&Rows::of(log), &shop.ledger.governance(), to + 1, "", OUTSIDE).unwrap();
     let receipts = land_plan(shop, &plan, rng);
     assert!(receipts.iter().all(|receipt| receipt.outcome == Outcome::Applied), "to {to}");
     for receipt in &receipts {
-        let state = state_after(&Rows(log), receipt.seq + 1).unwrap();
+        let state = state_after(&Rows::of(log), receipt.seq + 1).unwrap();
         model.after.push(plain(&state));
     }
     assert_eq!(model.now(), &model.after[usize::try_from(to).unwrap()], "restored to {to}");
@@ -280,10 +263,10 @@ fn check(shop: &Shop, model: &Model, rng: &mut Rng) {
     let log = shop.ledger.log();
     for _ in 0..20 {
         let size = rng.below(log.head().size) + 1;
-        let state = state_after(&Rows(log), size).unwrap();
+        let state = state_after(&Rows::of(log), size).unwrap();
         assert_eq!(plain(&state), model.after[usize::try_from(size).unwrap() - 1], "after {size} rows");
     }
-    let state = state_after(&Rows(log), log.head().size).unwrap();
+    let state = state_after(&Rows::of(log), log.head().size).unwrap();
     assert_eq!(&plain(&state), model.now());
     for (key, held) in state.with_prefix("") {
         let current = shop.ledger.current(key).unwrap().unwrap();

@@ -193,7 +193,7 @@ fn what_no_author_could_have_built_is_refused() {
         ("a decision that changes nothing", one(Draft::decision("SET").reason("")), "no ops"),
         ("a key row without a body", one(Draft::new(Kind::Key)), "no body"),
         ("a decision with a body", one(price().content(PartTag::Body, vec![0])), "has a body"),
-        ("another version", one(head(|head| head[0] = 3)), "version 3"),
+        ("another version", one(head(|head| head[0] = 4)), "version 4"),
         ("a rollback part", one(head(|head| *head.last_mut().unwrap() |= 0x80)), "rollback part"),
         ("a byte behind the head", one(head(|head| head.push(0))), "left over"),
     ];

@@ -194,7 +194,7 @@ fn side_files_and_state_index_are_rebuilt() {
             let key = format!("price/sku-{:06}", number.wrapping_mul(7919) % ENTITIES);
             [
                 shop.ledger.current(&key).unwrap().map(|held| held.row),
-                shop.ledger.log().find_key(&key).unwrap().pop(),
+                shop.ledger.log().find_key(&key, 0..u64::MAX).unwrap().pop(),
             ]
         });
         ids.chain(keys).collect()

@@ -9,7 +9,7 @@
     reason = "a test"
 )]
 
-use counterfoil_format::body::{Body, RollbackOf};
+use counterfoil_format::body::{Body, Manner, RollbackOf};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::IntentId;
@@ -33,7 +33,12 @@ fn put_all(shop: &Shop, id: u8, keys: usize, text: &str) -> Result<Receipt, Subm
 fn take_back(shop: &Shop, id: u8, target: &Receipt) -> Receipt {
     let stored = shop.ledger.log().row(target.seq).unwrap();
     let row = stored.parse().unwrap();
-    let body = RollbackOf { target: target.seq, target_hash: target.row_hash, forced: false };
+    let body = RollbackOf {
+        target: target.seq,
+        target_hash: target.row_hash,
+        manner: Manner::Exact,
+        effects: Vec::new(),
+    };
     let mut draft = Draft::with_body(IntentId([id; 16]), Body::Rollback(body), now());
     let ops = decode_ops(row.content(PartTag::Rollback).unwrap()).unwrap();
     draft.ops = ops.into_iter().map(DraftOp::Stored).collect();

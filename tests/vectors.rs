@@ -15,6 +15,7 @@ use counterfoil_tests::lawful::lawful;
 use counterfoil_tests::lawless::lawless;
 use counterfoil_tests::miscalibrated::miscalibrated;
 use counterfoil_tests::reviewed::reviewed;
+use counterfoil_tests::undone::undone;
 use counterfoil_tests::ungated::ungated;
 use counterfoil_tests::unscoped::unscoped;
 use counterfoil_tests::verdicts::verdicts;
@@ -34,7 +35,7 @@ fn cases() -> Vec<(PathBuf, Case)> {
     let accepted = [accepted(), lawful()].concat();
     let broken = [broken(), disputed(), impostors(), unscoped(), verdicts()].concat();
     let lawless = [lawless(), ungated(), reviewed(), drilled(), miscalibrated()].concat();
-    [accepted, broken, lawless]
+    [accepted, broken, lawless, undone()]
         .concat()
         .into_iter()
         .map(|case| {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, KeyChange, Role, Scope};
+use counterfoil_format::body::{Body, KeyChange, Role, Scope, Snapshot};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::value::Value;
 use counterfoil_tests::draft::{Draft, EXECUTOR, Group, LEDGER, OPERATOR, OWNER, Submission, Who};
@@ -11,6 +11,7 @@ use counterfoil_tests::forge::Forge;
 use counterfoil_tests::judge::judge;
 use counterfoil_tests::output::{fix_checksums, groups};
 use counterfoil_tests::sample::Sample;
+use counterfoil_tests::undone::chain;
 use counterfoil_verifier::{CheckId, Report, Status, Verdict};
 
 fn found(report: &Report) -> Vec<(CheckId, Option<u64>)> {
@@ -216,6 +217,31 @@ fn a_rollback_far_behind_its_target_finds_it() {
     let report = judge(&forge.finish());
     assert_eq!(report.verdict, Verdict::Intact, "{:?}", report.findings);
     assert!(report.checks[&CheckId::V17].detail.starts_with("4 rollback rows checked"));
+}
+
+#[test]
+fn rollbacks_of_rollbacks_go_so_far_and_no_further() {
+    let longest = judge(&chain(256));
+    assert_eq!(longest.verdict, Verdict::Intact, "{:?}", longest.findings);
+    let longer = judge(&chain(257));
+    assert_eq!(found(&longer), [(CheckId::V17, Some(262))], "{:?}", longer.findings);
+}
+
+/// Snapshots of states far back, behind a huge row, use up what may be read again for snapshots, and for nothing else.
+#[test]
+fn snapshots_that_cost_too_much_hide_no_rollback() {
+    let mut forge = forge();
+    let then = Snapshot { at: 4, state: forge.state.digest(), leaves: forge.state.len() as u64 };
+    forge.submit(vec![Draft::decision("price.set").put("huge", &Value::Text("x".repeat(1_000_000)))]);
+    for _ in 0..90 {
+        forge.submit(vec![Draft::body(&Body::Snapshot(then)).by(OPERATOR)]);
+    }
+    let rollback = forge.rollback(4, false).by(OPERATOR);
+    forge.submit(vec![rollback]);
+    let report = judge(&forge.finish());
+    assert_eq!(report.verdict, Verdict::Intact, "{:?}", report.findings);
+    assert_eq!(report.checks[&CheckId::V16].status, Status::NotChecked);
+    assert_eq!(report.checks[&CheckId::V17].status, Status::Passed);
 }
 
 #[test]

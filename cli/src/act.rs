@@ -13,8 +13,11 @@ use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::intent::Micros;
 use counterfoil_format::landing::{Outcome, Reason};
-use counterfoil_ledger::{Draft, Fate, Inbox, Log, OpenError, Posted, Submission, SubmissionBuilder, now};
+use counterfoil_ledger::{
+    Draft, Fate, Inbox, Ledger, Log, OpenError, Posted, Receipt, Submission, SubmissionBuilder, now,
+};
 use serde_json::{Value as Json, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a writer may take to look into its inbox. It does so before each group, and many times a second.
@@ -63,6 +66,45 @@ pub fn land(place: &Place, log: &Log, author: &NamedKey, body: Body<'_>, urgency
     landed.into_iter().next().ok_or_else(|| anyhow!("the row is not to be found"))
 }
 
+/// Lands several submissions one after the other: in the ledger, which is open for them alone, or beside a writer that has it,
+/// through its inbox.
+pub struct Lander<'p> {
+    place: &'p Place,
+    ledger: Option<Ledger>,
+    log: Arc<Log>,
+}
+
+impl<'p> Lander<'p> {
+    /// Opens the ledger, unless a writer has it.
+    pub fn begin(place: &'p Place) -> Result<Self> {
+        match place.ledger() {
+            Ok(ledger) => Ok(Lander { place, log: ledger.log().clone(), ledger: Some(ledger) }),
+            Err(error) if is_locked(&error) => {
+                Ok(Lander { place, log: Arc::new(place.log()?), ledger: None })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The log, as far as it was durable then; rows that land here are seen too.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Lands a submission.
+    pub fn land(&self, submission: Submission) -> Result<Vec<Landed>> {
+        match &self.ledger {
+            Some(ledger) => Ok(ledger.submit(submission)?.into_iter().map(Landed::from).collect()),
+            None => land_all(self.place, &self.log, submission, Urgency::Plain),
+        }
+    }
+
+    /// Closes the ledger.
+    pub fn end(self) -> Result<()> {
+        self.ledger.map_or(Ok(()), |ledger| Ok(ledger.close()?))
+    }
+}
+
 /// Lands a submission.
 pub fn land_all(place: &Place, log: &Log, submission: Submission, urgency: Urgency) -> Result<Vec<Landed>> {
     // What is urgent is left first: it holds also when this program is stopped before the ledger has opened.
@@ -71,16 +113,7 @@ pub fn land_all(place: &Place, log: &Log, submission: Submission, urgency: Urgen
             Ok(ledger) => {
                 let receipts = ledger.submit(submission)?;
                 ledger.close()?;
-                return Ok(receipts
-                    .into_iter()
-                    .map(|receipt| Landed {
-                        seq: receipt.seq,
-                        row_hash: receipt.row_hash,
-                        outcome: receipt.outcome,
-                        reasons: receipt.reasons,
-                        landed_at: receipt.landed_at,
-                    })
-                    .collect());
+                return Ok(receipts.into_iter().map(Landed::from).collect());
             }
             Err(error) if is_locked(&error) => {}
             Err(error) => return Err(error),
@@ -146,6 +179,13 @@ pub fn landed(log: &Log, seq: u64) -> Result<Landed> {
         reasons: row.landing.reasons.clone(),
         landed_at: row.landing.landed_at,
     })
+}
+
+impl From<Receipt> for Landed {
+    fn from(receipt: Receipt) -> Self {
+        let Receipt { seq, row_hash, outcome, reasons, landed_at } = receipt;
+        Landed { seq, row_hash, outcome, reasons, landed_at }
+    }
 }
 
 impl Landed {

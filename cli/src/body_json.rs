@@ -40,12 +40,12 @@ pub fn of_body(body: &Body<'_>, names: &Names<'_>) -> Json {
         Body::Rollback(rollback) => json!({
             "target": rollback.target,
             "target_hash": rollback.target_hash.to_string(),
-            "forced": rollback.forced,
+            "manner": rollback.manner.name(),
+            "effects": rollback.effects,
         }),
         Body::Outcome(outcome) => json!({
             "row": outcome.row,
             "effect": outcome.effect,
-            "undo": outcome.undo,
             "status": outcome.status.name(),
             "detail": outcome.detail,
         }),
@@ -96,6 +96,7 @@ fn policy(policy: &PolicyBody<'_>) -> Json {
         "limits": policy.limits.iter().map(limit).collect::<Vec<_>>(),
         "writers": writers,
         "drill_period_seconds": policy.drill_period.map(seconds),
+        "snapshot_rows": policy.snapshot_rows,
         "segment_bytes": policy.segment_bytes,
     })
 }
@@ -119,6 +120,7 @@ fn action(rule: &ActionRule<'_>) -> Json {
         "judge_floor_ppm": rule.judge_floor,
         "attested": rule.attested,
         "reversibility": rule.reach.name(),
+        "proven_seconds": rule.proven.map(seconds),
         "metrics": metrics,
     })
 }

@@ -31,7 +31,14 @@ pub fn lines(body: &Body<'_>, names: &Names<'_>) -> Vec<(&'static str, String)> 
         Body::Evidence(reading) if !reading.source.is_empty() => vec![("source", reading.source.to_owned())],
         Body::Review(review) => vec![("about", format!("row {}, {}", review.row, review.row_hash))],
         Body::Rollback(rollback) => {
-            vec![("about", format!("row {}, {}", rollback.target, rollback.target_hash))]
+            let mut lines = vec![("about", format!("row {}, {}", rollback.target, rollback.target_hash))];
+            let effects: Vec<String> = rollback.effects.iter().take(LISTED).map(u32::to_string).collect();
+            if !effects.is_empty() {
+                let more = rollback.effects.len() - effects.len();
+                let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                lines.push(("calls for", format!("effects {}{more} of the decision", effects.join(", "))));
+            }
+            lines
         }
         Body::Outcome(outcome) if !outcome.detail.is_empty() => vec![("detail", outcome.detail.to_owned())],
         Body::Snapshot(snapshot) => vec![("state", snapshot.state.to_string())],

@@ -1,5 +1,6 @@
 //! Exit statuses, and how an error ends the program.
 
+use crate::table::printable;
 use counterfoil_format::merkle::ProofError;
 use counterfoil_ledger::{BackupError, DraftError, ProveError, ReadError, SecretError, SubmitError};
 use counterfoil_replay::history::ReplayError;
@@ -87,6 +88,9 @@ pub fn report(error: &anyhow::Error, output_gone: bool) -> ExitCode {
         return ExitCode::from(DONE);
     }
     // Nobody may be reading this either.
-    let _ = writeln!(io::stderr(), "counterfoil: {error:#}");
+    let words = format!("counterfoil: {error:#}");
+    // What rows and adapters say may hold control characters.
+    let lines: Vec<String> = words.lines().map(printable).collect();
+    let _ = writeln!(io::stderr(), "{}", lines.join("\n"));
     ExitCode::from(status)
 }

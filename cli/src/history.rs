@@ -43,7 +43,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let mut state = MapState::default();
     let mut table = Table::with_heading(&["SEQ", "LANDED (UTC)", "BY", "ACTION", "VALUE"]).right(0);
     let mut found = 0;
-    for seq in log.find_key(&args.key)? {
+    for seq in log.find_key(&args.key, 0..log.head().size)? {
         let stored = log.row(seq)?;
         let row = stored.parse()?;
         if row.landing.outcome != Outcome::Applied {
@@ -51,6 +51,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         }
         let ops = row.ops(PartTag::Ops).map_err(|error| log.damaged(seq, error))?.unwrap_or_default();
         let mine: Vec<_> = ops.into_iter().filter(|op| op.state_key() == args.key).collect();
+        if mine.is_empty() {
+            continue;
+        }
         let Ok(result) = apply(&state, &mine, true);
         let applied = result.map_err(|reason| {
             anyhow!(

@@ -7,18 +7,23 @@
 mod act;
 mod append;
 mod backup;
+mod blame;
 mod body_json;
 mod body_words;
 mod calibrate;
+mod calls;
 mod checkpoint;
 mod completions;
 mod confirm;
 mod decision;
 mod demo;
 mod diff;
+mod drill;
+mod effects;
 mod exit;
 mod git;
 mod history;
+mod horizon;
 mod import;
 mod init;
 mod json;
@@ -45,11 +50,14 @@ mod retry;
 mod review;
 mod rollback;
 mod row_json;
+mod selection;
 mod shop;
 mod show;
+mod snapshot;
 mod state;
 mod status;
 mod summary;
+mod suspect;
 mod table;
 mod terminal;
 mod time;
@@ -97,7 +105,8 @@ Environment:
   COUNTERFOIL_LEDGER           the ledger's directory, instead of -l
   COUNTERFOIL_KEY_DIR          where the secret keys lie, instead of DIR/keys
   COUNTERFOIL_PASSPHRASE_FILE  holds the passphrase of encrypted keys in its
-                               first line; else the terminal is asked";
+                               first line; else the terminal is asked
+  COUNTERFOIL_ADAPTERS         names the adapters, instead of DIR/adapters.toml";
 
 #[derive(Subcommand)]
 enum Command {
@@ -117,6 +126,10 @@ enum Command {
     Lifecycle(lifecycle::Args),
     /// Say what the ledger is and where it stands
     Status(status::Args),
+    /// Show for every key the row that last set it
+    Blame(blame::Args),
+    /// List the snapshots of the state, or make one
+    Snapshot(snapshot::Args),
     /// Print the state, now or at an earlier moment
     State(state::Args),
     /// Print what differs between two moments
@@ -127,6 +140,14 @@ enum Command {
     Restore(restore::Args),
     /// Bring back what a rollback took back
     Redo(redo::Args),
+    /// Go on with effects outside the store that were called for and have not ended
+    Effects(effects::Args),
+    /// Show what can be taken back, until when, and what cannot
+    Horizon(horizon::Args),
+    /// Carry rows out and take them back on a copy, to see that it works
+    Drill(drill::Args),
+    /// Show what a key that may have been stolen has done, and the plan to take it back
+    Suspect(suspect::Args),
     /// Show, check, compare, rehearse and set the policy
     Policy(policy::Args),
     /// Pull the kill switch, release it, hand it over, drill it
@@ -191,6 +212,12 @@ fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<u8> {
         Command::Rollback(args) => rollback::run(&args, &place()?, out)?,
         Command::Restore(args) => restore::run(&args, &place()?, out)?,
         Command::Redo(args) => redo::run(&args, &place()?, out)?,
+        Command::Effects(args) => effects::run(&args, &place()?, out)?,
+        Command::Horizon(args) => horizon::run(&args, &place()?, out)?,
+        Command::Drill(args) => drill::run(&args, &place()?, out)?,
+        Command::Suspect(args) => suspect::run(&args, &place()?, out)?,
+        Command::Blame(args) => blame::run(&args, &place()?, out)?,
+        Command::Snapshot(args) => snapshot::run(&args, &place()?, out)?,
         Command::Policy(args) => policy::run(&args, place, out)?,
         Command::KillSwitch(args) => kill_switch::run(&args, &place()?, out)?,
         Command::Review(args) => review::run(&args, &place()?, out)?,

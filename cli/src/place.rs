@@ -1,6 +1,7 @@
 //! Where the ledger is, and opening it.
 
 use crate::keys::{KeyDir, check_name, there};
+use crate::quote::quoted_path;
 use anyhow::{Context, Result, bail};
 use counterfoil_ledger::{Layout, Ledger, Log, OpenError, Platform, SecretKey};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,14 @@ impl Place {
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The program with this ledger named, as a person can type it: the environment may name it already.
+    pub fn command(&self) -> String {
+        match std::env::var_os("COUNTERFOIL_LEDGER").is_some_and(|named| Path::new(&named) == self.dir) {
+            true => "counterfoil".to_owned(),
+            false => format!("counterfoil -l {}", quoted_path(&self.dir)),
+        }
     }
 
     /// Where its secret keys lie.

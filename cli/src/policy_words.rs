@@ -69,6 +69,9 @@ pub fn lines(policy: &PolicyBody<'_>) -> Vec<(&'static str, String)> {
             .drill_period
             .map(|period| ("drills", format!("of the kill switch every {}", time::span(period)))),
     );
+    lines.extend(policy.snapshot_rows.map(|rows| {
+        ("snapshots", format!("of the state every {rows} row{}", if rows == 1 { "" } else { "s" }))
+    }));
     lines
 }
 
@@ -88,6 +91,9 @@ pub fn rule(rule: &ActionRule<'_>) -> String {
     if rule.reach != Reach::Never {
         words.push(format!("reversibility {} or better", rule.reach.name()));
     }
+    words.extend(
+        rule.proven.map(|within| format!("a recovery drill of its class within {}", time::span(within))),
+    );
     words.extend(rule.metrics.iter().map(|least| match least.floor {
         Floor::Fixed(number) => format!("{} at least {number}", least.metric),
         Floor::Calibrated => format!("{} at least as calibrated", least.metric),

@@ -5,7 +5,6 @@ use crate::place::Place;
 use crate::undo;
 use anyhow::Result;
 use counterfoil_replay::operation::newest_rollback;
-use counterfoil_replay::plan::plan_rollback;
 use counterfoil_rules::governance::Governance;
 use std::io::Write;
 
@@ -27,8 +26,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let named: Vec<String> = args.rows.iter().map(u64::to_string).collect();
-    let command = format!("counterfoil redo {}", named.join(" ")).trim_end().to_owned();
-    let again = undo::Again { command, goes_on: false };
+    let again = undo::Again::with(place, format!("redo {}", named.join(" ")).trim_end(), false);
     undo::run(place, &args.options, &again, out, |past, governance, log| {
         past.check_rows(&args.rows)?;
         let rollbacks: Vec<u64> =
@@ -50,7 +48,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
                 "there is nothing to redo: no rollback is in force but such as are a redo",
             ));
         }
-        plan_rollback(past, governance, &rows).map_err(undo::refused)
+        Ok(undo::Asked::rows(rows))
     })
 }
 

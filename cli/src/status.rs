@@ -1,5 +1,7 @@
 //! `status`: what the ledger is and where it stands.
 
+use crate::effects;
+use crate::horizon::{CLASSES, is_proven, proven};
 use crate::kill_switch::Drills;
 use crate::names::Names;
 use crate::place::Place;
@@ -7,7 +9,10 @@ use crate::table::Table;
 use crate::time;
 use anyhow::{Result, anyhow};
 use counterfoil_format::Hash;
+use counterfoil_format::intent::Micros;
 use counterfoil_format::note::VerifierKey;
+use counterfoil_format::policy::Reach;
+use counterfoil_rules::governance::Governance;
 use serde_json::json;
 use std::io::Write;
 
@@ -44,6 +49,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let holder = names.key(&in_force.switch.holder);
     let engaged = in_force.switch.engaged;
     let drills = Drills::of(in_force);
+    let effects = effects::Counts::of(&log)?;
+    let now = counterfoil_ledger::now();
+    let snapshot = log.snapshot_rows()?.last().copied();
     let allowed: Vec<String> = in_force
         .policy
         .rules()
@@ -59,7 +67,12 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
             "size": head.size, "root": head.root.to_string(), "head": head.row_hash.to_string(), "mode": mode,
             "kill_switch": { "engaged": engaged, "holder": holder, "drill": drills.json() },
             "policy_row": in_force.policy_row, "kill_switch_row": in_force.switch_row,
-            "last_landed_at": time::print(head.landed_at),
+            "last_landed_at": time::print(head.landed_at), "effects": effects.json(),
+            "recovery_drills": CLASSES.map(|class| {
+                let passed = governance.drilled(class).map(|drill| drill.passed);
+                json!({ "class": class.name(), "passed": passed, "proven": is_proven(&governance, class, now) })
+            }),
+            "snapshot": snapshot.map(|(row, snapshot)| json!({ "row": row, "at": snapshot.at })),
         });
         writeln!(out, "{object}")?;
         return Ok(());
@@ -82,6 +95,21 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     table.push(["policy", &format!("{actions} (row {})", in_force.policy_row)]);
     table.push(["kill switch", &format!("{switch}, held by {holder} (row {})", in_force.switch_row)]);
     table.push(["drills", &drills.words()]);
+    for line in recovery(&governance, now) {
+        table.push(["recovery", &line]);
+    }
+    let open = match effects.words() {
+        none if none.is_empty() => "none is open".to_owned(),
+        open => format!("{open}; `counterfoil effects` lists them and says how to go on"),
+    };
+    table.push(["effects", &open]);
+    let kept = match snapshot {
+        None => "none yet".to_owned(),
+        Some((row, snapshot)) => {
+            format!("the newest of the state after row {}, pinned by row {row}", snapshot.at)
+        }
+    };
+    table.push(["snapshots", &kept]);
     for key in governance.keys.all().into_iter().filter(|key| key.until.is_none()) {
         let roles: Vec<_> =
             counterfoil_format::body::Role::in_set(key.roles).map(|role| role.name()).collect();
@@ -90,4 +118,18 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
     table.print(0, out)?;
     Ok(())
+}
+
+/// Which classes of reversibility are proven: a line for each that was drilled, and one for the others.
+fn recovery(governance: &Governance, now: Micros) -> Vec<String> {
+    let (drilled, never): (Vec<Reach>, _) =
+        CLASSES.into_iter().partition(|class| governance.drilled(*class).is_some());
+    let told =
+        drilled.into_iter().map(|class| format!("{} {}", class.name(), proven(governance, class, now)));
+    let mut lines: Vec<String> = told.collect();
+    let never: Vec<&str> = never.into_iter().map(Reach::name).collect();
+    if !never.is_empty() {
+        lines.push(format!("never drilled, so unproven: {}", never.join(", ")));
+    }
+    lines
 }

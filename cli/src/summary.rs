@@ -5,7 +5,7 @@ use crate::names::Names;
 use crate::policy_words;
 use crate::row_json;
 use crate::time;
-use counterfoil_format::body::{Body, KeyChange, ReviewVerdict, Role};
+use counterfoil_format::body::{Body, KeyChange, Manner, ReviewVerdict, Role};
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::{Effect, Subject};
 use counterfoil_format::landing::Outcome;
@@ -102,11 +102,16 @@ fn of_body(body: &Body<'_>, names: &Names<'_>) -> String {
             with(words, switch.reason)
         }
         Body::Rollback(rollback) => {
-            format!("takes back row {}{}:", rollback.target, if rollback.forced { ", forced" } else { "" })
+            let manner = match rollback.manner {
+                Manner::Exact => String::new(),
+                manner => format!(", {manner}"),
+            };
+            format!("takes back row {}{manner}:", rollback.target)
         }
         Body::Outcome(outcome) => {
-            let undo = if outcome.undo { "undo of " } else { "" };
-            format!("{undo}effect {} of row {}: {}", outcome.effect, outcome.row, outcome.status.name())
+            let words =
+                format!("effect {} called for by row {}: {}", outcome.effect, outcome.row, outcome.status);
+            with(words, outcome.detail)
         }
         Body::Snapshot(snapshot) => {
             format!("the state after row {} has {} keys", snapshot.at, snapshot.leaves)

@@ -36,10 +36,28 @@ pub fn span(micros: Micros) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Reads an RFC 3339 time with any offset, or a date, which stands for its midnight in UTC.
+/// About how long a span of time is, in its two largest units.
+pub fn about(micros: Micros) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000_000, "day"), (3_600_000_000, "hour"), (60_000_000, "minute"), (1_000_000, "second")];
+    let first = UNITS.iter().position(|(unit, _)| micros >= *unit);
+    let Some(units) = first.and_then(|first| UNITS.get(first..)) else { return "less than a second".into() };
+    let mut left = micros;
+    let mut words = Vec::new();
+    for (unit, name) in units.iter().take(2) {
+        let count = left / unit;
+        left %= unit;
+        if count > 0 {
+            words.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    words.join(" ")
+}
+
+/// Reads an RFC 3339 time with any offset; one without, as tables print it, is in UTC; and a date stands for its midnight in UTC.
 pub fn parse(text: &str) -> Result<Micros, String> {
-    let midnight = || format!("{text}T00:00:00Z").parse::<Timestamp>();
-    let parsed = text.parse::<Timestamp>().or_else(|error| midnight().map_err(|_| error));
+    let (utc, midnight) = (|| format!("{text}Z").parse(), || format!("{text}T00:00:00Z").parse());
+    let parsed = text.parse::<Timestamp>().or_else(|error| utc().or_else(|_| midnight()).map_err(|_| error));
     parsed
         .map(Timestamp::as_microsecond)
         .map_err(|_| format!("{text:?} is no time; write it as 2026-11-23T10:00:00Z or 2026-11-23"))

@@ -1,49 +1,129 @@
-//! What `rollback`, `restore` and `redo` share: showing a plan, and landing it as rollback rows.
+//! What `rollback`, `restore` and `redo` share: planning, showing a plan, landing it as rollback rows, and calling for the effects
+//! that it names.
 
+mod asked;
+mod json;
 mod land;
+mod saved;
+mod show;
 
+pub use self::asked::Asked;
 pub use self::land::Again;
 use self::land::land;
+pub use self::saved::Saved;
+use self::show::{Done, show, show_plan};
+use crate::act::{Landed, Lander};
+use crate::calls::{Caller, Told};
 use crate::confirm::confirm;
-use crate::diff::{print_changes, side};
 use crate::exit::Refused;
+use crate::keys::NamedKey;
 use crate::past::Past;
 use crate::place::Place;
-use crate::row_json;
-use crate::table::{Table, cut};
-use crate::time;
+use crate::quote::{quoted, quoted_path};
 use anyhow::{Context as _, Result};
+use counterfoil_format::body::EffectStatus;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::ops::decode_ops;
-use counterfoil_ledger::{Log, ReadError, Receipt};
+use counterfoil_ledger::{Log, ReadError, now};
 use counterfoil_replay::diff::{Difference, difference};
-use counterfoil_replay::plan::{Plan, PlanError, Reversal, plan_rollback, preview};
+use counterfoil_replay::plan::{Outside, Plan, PlanError, PlannedCall, preview};
 use counterfoil_rules::governance::Governance;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use std::io::Write;
+use std::path::PathBuf;
 
-/// Keys and rows that a preview lists for people before it cuts.
-const LISTED: usize = 30;
-
-/// How a plan is carried out.
-#[derive(clap::Args, Default)]
-pub struct Options {
-    /// Do it; without this, the plan is shown and nothing changes
-    #[arg(long)]
-    apply: bool,
-    /// Answer yes when more than one row is taken back
-    #[arg(long)]
-    yes: bool,
+/// How a plan is made and shown.
+#[derive(clap::Args, Default, Clone)]
+pub struct Shown {
     /// Why, in your words; it stands in each rollback row
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     /// The key that signs, by name; the first here that may, when not given
     #[arg(long, value_name = "KEY")]
     author: Option<String>,
-    /// One JSON object: size, plan, changes, applied, receipts
+    /// Leave effects outside the store as they are
     #[arg(long)]
-    json: bool,
+    without_effects: bool,
+    /// Sign the plan and write it to a file, for `rollback --plan FILE`
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// One JSON object: size, plan, changes, applied, receipts, effects
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a plan is carried out.
+#[derive(clap::Args, Default)]
+pub struct Options {
+    /// Do it; without this, the plan is shown and nothing changes
+    #[arg(long, conflicts_with = "save")]
+    apply: bool,
+    /// Answer yes when more than one row is taken back
+    #[arg(long)]
+    yes: bool,
+    /// The file that names the adapters, which carry effects out; DIR/adapters.toml when not given
+    #[arg(long, value_name = "FILE", env = "COUNTERFOIL_ADAPTERS")]
+    adapters: Option<PathBuf>,
+    #[command(flatten)]
+    shown: Shown,
+    /// What stands in the JSON as `written`.
+    #[arg(skip)]
+    written: Option<Vec<Json>>,
+}
+
+/// A plan, with what it would change.
+struct Made {
+    asked: Asked,
+    plan: Plan,
+    changes: Vec<Difference>,
+}
+
+impl Options {
+    /// Those of a plan that is only shown, with rows that were written.
+    pub fn for_preview(shown: &Shown, written: Vec<Json>) -> Options {
+        Options { shown: shown.clone(), written: Some(written), ..Options::default() }
+    }
+
+    fn outside(&self) -> Outside {
+        Outside { called: !self.shown.without_effects, at: now() }
+    }
+
+    /// The command that carries a plan out which was shown.
+    fn command(&self, again: &Again) -> String {
+        let Shown { reason, author, without_effects, save, .. } = &self.shown;
+        if let Some(file) = save {
+            return format!("{} rollback --plan {} --apply", again.program, quoted_path(file));
+        }
+        let mut command = again.command.clone();
+        if *without_effects && !command.contains(" --plan ") {
+            command.push_str(" --without-effects");
+        }
+        if !reason.is_empty() && !command.contains(" --plan ") {
+            command.push_str(&format!(" --reason {}", quoted(reason)));
+        }
+        if let Some(author) = author {
+            command.push_str(&format!(" --author {}", quoted(author)));
+        }
+        let adapters = self.adapters.as_ref().filter(|_| std::env::var_os("COUNTERFOIL_ADAPTERS").is_none());
+        if let Some(file) = adapters {
+            command.push_str(&format!(" --adapters {}", quoted_path(file)));
+        }
+        command + " --apply"
+    }
+
+    fn make(
+        &self,
+        log: &Log,
+        governance: &Governance,
+        ask: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Asked>,
+    ) -> Result<Made> {
+        let past = Past::of(log);
+        let asked = ask(&past, governance, log)?;
+        let plan = asked.plan(&past, governance, self.outside()).map_err(refused)?;
+        let (before, after) = preview(&past, &plan, self.shown.reason.len()).map_err(refused)?;
+        check_switch(&plan, governance)?;
+        Ok(Made { asked, plan, changes: difference(&before, &after) })
+    }
 }
 
 /// Makes a plan on the log as it is, shows it, and with --apply lands it. `again` is the command to apply it with.
@@ -52,43 +132,156 @@ pub fn run(
     options: &Options,
     again: &Again,
     out: &mut dyn Write,
-    make: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Plan>,
+    ask: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Asked>,
 ) -> Result<()> {
     if !options.apply {
         let log = place.log()?;
         let governance = log.governance()?;
-        let plan = make(&Past::of(&log), &governance, &log)?;
-        let changes = changes(&log, &plan, options)?;
-        show(options, again, &plan, &changes, &[], out)?;
-        return check_switch(&plan, &governance);
+        let made = options.make(&log, &governance, ask)?;
+        let saved = options.shown.save.as_deref();
+        saved.map_or(Ok(()), |file| {
+            Saved::of(&log, options, &made)?.write(place, options, &governance, &made.plan, file)
+        })?;
+        return show(options, again, &made, &Done::default(), out);
     }
-    let ledger = place.ledger()?;
-    let log = ledger.log();
-    let plan = make(&Past::of(log), &ledger.governance(), log)?;
-    let changes = changes(log, &plan, options)?;
-    check_switch(&plan, &ledger.governance())?;
-    let count = plan.reversals.len();
+    apply(place, options, again, out, ask)
+}
+
+/// The same for a plan that was saved, which must still be what would be planned now.
+pub fn run_saved(
+    place: &Place,
+    options: &Options,
+    file: &std::path::Path,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let saved = Saved::read(file)?;
+    let again = Again::with(place, &format!("rollback --plan {}", quoted_path(file)), false);
+    let options = saved.options(options);
+    run(place, &options, &again, out, |_, governance, log| {
+        let asked = saved.check(log, governance)?;
+        let made =
+            options.make(log, governance, |past, governance, log| asked.again(past, governance, log))?;
+        saved.compare(&Saved::of(log, &options, &made)?)?;
+        saved.check_scope(governance, &made.plan)?;
+        Ok(made.asked)
+    })
+}
+
+fn apply(
+    place: &Place,
+    options: &Options,
+    again: &Again,
+    out: &mut dyn Write,
+    ask: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Asked>,
+) -> Result<()> {
+    let log = place.log()?;
+    let governance = log.governance()?;
+    let made = options.make(&log, &governance, &ask)?;
+    let author = place.keys().author(&governance, options.shown.author.as_deref(), Kind::Rollback)?;
+    let calls: Vec<_> = made.plan.reversals.iter().flat_map(|reversal| &reversal.calls).collect();
+    // Whatever is wrong with an adapter shows before anything lands.
+    let caller = match calls.is_empty() {
+        true => None,
+        false => Some(caller(place, options, &author, &calls).context(
+            "nothing was changed, since effects cannot be called for; --without-effects leaves them as they are",
+        )?),
+    };
+    let (count, keys) = (made.plan.reversals.len(), made.changes.len());
     if count > 1 {
-        confirm(&format!("Take back {count} rows and change {} keys?", changes.len()), options.yes)?;
+        if !options.yes && !options.shown.json {
+            show_plan(&made, out)?;
+            out.flush()?;
+        }
+        confirm(&format!("Take back {count} rows and change {keys} keys?"), options.yes)?;
     }
-    let author = place.keys().author(&ledger.governance(), options.author.as_deref(), Kind::Rollback)?;
-    let receipts = land(&ledger, &author, &options.reason, &plan, again)?;
-    let done = || match receipts.as_slice() {
+    let lander = Lander::begin(place)?;
+    check_still(&made, lander.log(), options, ask)?;
+    let landed = land(&lander, &author, &options.shown.reason, &made.plan, again)?;
+    lander.end().with_context(|| format!("{} closing the ledger failed", done(&landed)))?;
+    let told = match caller {
+        Some(mut caller) => call(&mut caller, &made.plan, &landed)?,
+        None => Vec::new(),
+    };
+    let done_so_far = Done { landed: &landed, told: &told };
+    show(options, again, &made, &done_so_far, out).map_err(|error| {
+        Refused::error(format!("{} that cannot be written out: {error:#}", done(&landed)))
+    })?;
+    check_landed(&landed, again)?;
+    check_told(&told)
+}
+
+/// Who makes these calls.
+fn caller<'p>(
+    place: &'p Place,
+    options: &Options,
+    author: &'p NamedKey,
+    calls: &[&PlannedCall],
+) -> Result<Caller<'p>> {
+    let caller = Caller::new(place, options.adapters.as_deref(), author)?;
+    calls.iter().try_for_each(|call| caller.knows(call).map(drop))?;
+    Ok(caller)
+}
+
+/// Refuses a plan when rows have landed since it was made and another would be made now.
+fn check_still(
+    made: &Made,
+    log: &Log,
+    options: &Options,
+    ask: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Asked>,
+) -> Result<()> {
+    if log.head().size == made.plan.size {
+        return Ok(());
+    }
+    let now = options.make(log, &log.governance()?, ask)?;
+    match now.plan.reversals == made.plan.reversals {
+        true => Ok(()),
+        false => Err(Refused::error(
+            "nothing was changed: rows have landed meanwhile, and the plan is another now; plan anew",
+        )),
+    }
+}
+
+/// Calls for what the rollback rows that were applied call for, the newest row first, and of each the last effect first.
+fn call(caller: &mut Caller<'_>, plan: &Plan, landed: &[Landed]) -> Result<Vec<Told>> {
+    let mut told = Vec::new();
+    for (reversal, row) in plan.reversals.iter().zip(landed) {
+        for call in reversal.calls.iter().rev().filter(|_| row.outcome == Outcome::Applied) {
+            told.push(caller.make(row.seq, &row.row_hash, call)?);
+        }
+    }
+    Ok(told)
+}
+
+fn done(landed: &[Landed]) -> String {
+    match landed {
         [] => "nothing was to be taken back".to_owned(),
         [one] => format!("row {} has landed, but", one.seq),
         [first, .., last] => format!("rows {} to {} have landed, but", first.seq, last.seq),
-    };
-    ledger.close().with_context(|| format!("{} closing the ledger failed", done()))?;
-    show(options, again, &plan, &changes, &receipts, out)
-        .map_err(|error| Refused::error(format!("{} that cannot be written out: {error:#}", done())))?;
-    match receipts.iter().find(|receipt| receipt.outcome != Outcome::Applied) {
+    }
+}
+
+fn check_landed(landed: &[Landed], again: &Again) -> Result<()> {
+    let aside = landed.iter().filter(|row| row.outcome != Outcome::Applied).count();
+    match landed.iter().find(|row| row.outcome != Outcome::Applied) {
         None => Ok(()),
-        Some(receipt) => Err(Refused::error(format!(
-            "row {} landed as {} ({}); `counterfoil show {}` tells more",
-            receipt.seq,
-            receipt.outcome,
-            receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(", "),
-            receipt.seq
+        Some(row) => Err(Refused::error(format!(
+            "{aside} of {} rollback rows were put aside, since somebody else has written meanwhile: row {} landed as {}; \
+             `counterfoil show {}` tells more. Plan anew: {}",
+            landed.len(),
+            row.seq,
+            row.fate(),
+            row.seq,
+            again.command
+        ))),
+    }
+}
+
+fn check_told(told: &[Told]) -> Result<()> {
+    match told.iter().find(|told| told.status != EffectStatus::Done) {
+        None => Ok(()),
+        Some(open) => Err(Refused::error(format!(
+            "effect {} that row {} calls for is {}: {}; `counterfoil effects` lists what is open and how to go on",
+            open.effect, open.row, open.status, open.detail
         ))),
     }
 }
@@ -113,16 +306,15 @@ pub fn preview_one(place: &Place, row: u64, out: &mut dyn Write) -> Result<()> {
 
 /// Takes one row back; yields the row that does.
 pub fn apply_one(place: &Place, row: u64, reason: &str, out: &mut dyn Write) -> Result<u64> {
-    let options = Options { apply: true, reason: reason.to_owned(), ..Options::default() };
-    one(place, row, &options, out)?;
-    Ok(place.log()?.head().size.saturating_sub(1))
+    let shown = Shown { reason: reason.to_owned(), ..Shown::default() };
+    one(place, row, &Options { apply: true, shown, ..Options::default() }, out)?;
+    let by = place.log()?.governance()?.undone_by(row);
+    by.with_context(|| format!("row {row} was taken back, and no row is to be found that did it"))
 }
 
 fn one(place: &Place, row: u64, options: &Options, out: &mut dyn Write) -> Result<()> {
-    let again = Again { command: format!("counterfoil rollback {row}"), goes_on: false };
-    run(place, options, &again, out, |past, governance, _| {
-        plan_rollback(past, governance, &[row]).map_err(refused)
-    })
+    let again = Again::with(place, &format!("rollback {row}"), false);
+    run(place, options, &again, out, |_, _, _| Ok(Asked::rows(vec![row])))
 }
 
 /// A plan that cannot be made is a refusal, unless the log could not be read.
@@ -133,131 +325,11 @@ pub fn refused(error: PlanError<ReadError>) -> anyhow::Error {
             let rows =
                 dependants.iter().map(|d| format!("\n  row {} wrote {} after row {}", d.row, d.key, d.on));
             Refused::error(format!(
-                "later rows build on what would be taken back; take them back too, or leave it:{}",
+                "later rows build on what would be taken back; `counterfoil rollback` takes them back too with --cascade, or \
+                 leaves what they touch with --keep-later:{}",
                 rows.collect::<String>()
             ))
         }
         error => Refused::error(error.to_string()),
     }
-}
-
-fn changes(log: &Log, plan: &Plan, options: &Options) -> Result<Vec<Difference>> {
-    let (before, after) = preview(&Past::of(log), plan, options.reason.len()).map_err(refused)?;
-    Ok(difference(&before, &after))
-}
-
-fn show(
-    options: &Options,
-    again: &Again,
-    plan: &Plan,
-    changes: &[Difference],
-    receipts: &[Receipt],
-    out: &mut dyn Write,
-) -> Result<()> {
-    if options.json {
-        return Ok(writeln!(out, "{}", as_json(options, plan, changes, receipts)?)?);
-    }
-    let (count, keys) = (plan.reversals.len(), changes.len());
-    if count == 0 {
-        writeln!(out, "Nothing to take back: the state is that already.")?;
-        return Ok(());
-    }
-    let taken = receipts.iter().filter(|receipt| receipt.outcome == Outcome::Applied).count();
-    if taken < receipts.len() {
-        writeln!(out, "Took back {taken} of {}; the others were put aside.", rows(count))?;
-        return Ok(());
-    }
-    let done = if options.apply { "Took back" } else { "Would take back" };
-    writeln!(out, "{done} {}, newest first:", rows(count))?;
-    let mut table = Table::with_heading(&["ROW", "KIND", "ACTION", "ENTITY", "KEYS"]).right(0);
-    for reversal in plan.reversals.iter().take(LISTED) {
-        let keys = cut(&reversal.keys.join(" "), 60);
-        let cells = [
-            reversal.target.to_string(),
-            reversal.kind.name().into(),
-            cut(&reversal.action, 24),
-            cut(&reversal.entity, 24),
-            keys,
-        ];
-        table.push(cells);
-    }
-    table.print(2, out)?;
-    if count > LISTED {
-        writeln!(out, "  and {} more", rows(count - LISTED))?;
-    }
-    writeln!(out, "{} change{}:", keys_of(keys), if options.apply { "d" } else { "" })?;
-    print_changes(changes, LISTED, out)?;
-    let effects: Vec<_> = plan.reversals.iter().filter(|reversal| reversal.effects > 0).collect();
-    for reversal in effects {
-        let (row, effects) = (reversal.target, reversal.effects);
-        writeln!(out, "Not undone: row {row} also had {effects} effect(s) outside the state.")?;
-    }
-    match (receipts.first(), receipts.last()) {
-        (Some(first), Some(last)) if first.seq == last.seq => {
-            writeln!(
-                out,
-                "Landed as row {}. To bring it back: counterfoil redo {} --apply",
-                last.seq, last.seq
-            )?;
-        }
-        (Some(first), Some(last)) => writeln!(
-            out,
-            "Landed as rows {} to {}. To bring them back: counterfoil redo --apply, or later \
-             counterfoil restore --to {} --apply",
-            first.seq,
-            last.seq,
-            plan.size.saturating_sub(1)
-        )?,
-        _ => writeln!(out, "Nothing was changed. To do it: {} --apply", again.command)?,
-    }
-    Ok(())
-}
-
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
-}
-
-fn keys_of(count: usize) -> String {
-    if count == 1 { "1 key".into() } else { format!("{count} keys") }
-}
-
-fn as_json(options: &Options, plan: &Plan, changes: &[Difference], receipts: &[Receipt]) -> Result<Json> {
-    let reversal = |reversal: &Reversal| -> Result<Json> {
-        let ops: Vec<Json> = decode_ops(&reversal.ops)?.iter().map(row_json::op).collect();
-        Ok(json!({
-            "target": reversal.target,
-            "target_hash": reversal.target_hash.to_string(),
-            "kind": reversal.kind.name(),
-            "action": reversal.action,
-            "entity": reversal.entity,
-            "keys": reversal.keys,
-            "ops": ops,
-            "effects_not_undone": reversal.effects,
-        }))
-    };
-    let change = |change: &Difference| {
-        json!({
-            "key": change.key,
-            "before": side(change.before.as_ref()),
-            "after": side(change.after.as_ref()),
-        })
-    };
-    let receipt = |receipt: &Receipt| {
-        json!({
-            "seq": receipt.seq,
-            "row_hash": receipt.row_hash.to_string(),
-            "outcome": receipt.outcome.name(),
-            "reasons": receipt.reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>(),
-            "landed_at": time::print(receipt.landed_at),
-        })
-    };
-    let all = receipts.iter().all(|receipt| receipt.outcome == Outcome::Applied);
-    let changes = all.then(|| changes.iter().map(change).collect::<Vec<_>>());
-    Ok(json!({
-        "size": plan.size,
-        "plan": plan.reversals.iter().map(reversal).collect::<Result<Vec<_>>>()?,
-        "changes": changes,
-        "applied": options.apply && all,
-        "receipts": receipts.iter().map(receipt).collect::<Vec<_>>(),
-    }))
 }

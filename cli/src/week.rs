@@ -3,8 +3,8 @@
 use crate::shop::{Shop, price};
 use anyhow::{Context as _, Result};
 use counterfoil_format::body::{
-    Body, Calibration, Drill, KeyChange, KillSwitch, Reading, ReviewOf, ReviewVerdict, Role, RollbackOf,
-    Scope, SwitchAct,
+    Body, Calibration, Drill, KeyChange, KillSwitch, Manner, Reading, ReviewOf, ReviewVerdict, Role,
+    RollbackOf, Scope, SwitchAct,
 };
 use counterfoil_format::content::{Actors, Context, Effect, Evidence, Judge, Subject, Undo};
 use counterfoil_format::intent::{Kind, Micros, Tier};
@@ -230,7 +230,12 @@ impl<'w> Week<'w> {
     }
 
     fn take_back(&mut self, wrong: &Receipt) -> Result<Receipt> {
-        let body = RollbackOf { target: wrong.seq, target_hash: wrong.row_hash, forced: false };
+        let body = RollbackOf {
+            target: wrong.seq,
+            target_hash: wrong.row_hash,
+            manner: Manner::Exact,
+            effects: Vec::new(),
+        };
         let draft = self.draft(Body::Rollback(body))?;
         self.shop.land_by(Kind::Rollback, |builder, log| {
             let stored = log.row(wrong.seq)?;

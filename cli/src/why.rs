@@ -5,6 +5,7 @@ use crate::names::Names;
 use crate::policy_words;
 use crate::row_json::score;
 use crate::summary;
+use crate::time;
 use anyhow::Result;
 use counterfoil_format::content::{Actors, Judge};
 use counterfoil_format::intent::{Kind, Mode};
@@ -115,6 +116,10 @@ impl<'c> Case<'c> {
                 (self.limits("a larger sum, or none is stated", |limit| limit.sum.is_some()), LATER)
             }
             Reason::Irreversible => (self.irreversible(), "declare a better `undo` for each effect"),
+            Reason::Unproven => (
+                self.unproven(),
+                "hold a recovery drill of such rows: `counterfoil drill ROWS --apply`, and send it again",
+            ),
             Reason::GuardFailed => (
                 "a key does not hold any more what its operation names".to_owned(),
                 "see what came after it with `counterfoil history KEY`; take that back first",
@@ -226,6 +231,13 @@ impl<'c> Case<'c> {
             let _ = write!(words, "; {}", policy_words::limit(limit));
         }
         words
+    }
+
+    fn unproven(&self) -> String {
+        let class = self.row.landing.reversibility.name();
+        let within =
+            self.rule().and_then(|rule| rule.proven).map(|within| format!(" within {}", time::span(within)));
+        format!("no recovery drill of the class {class} has passed{}", within.unwrap_or_default())
     }
 
     fn irreversible(&self) -> String {

@@ -38,8 +38,8 @@ impl Typist {
             "/dev/null",
         ]);
         script.env("SHELL", "/bin/bash");
-        for variable in ["COUNTERFOIL_LEDGER", "COUNTERFOIL_KEY_DIR", "COUNTERFOIL_PASSPHRASE_FILE"] {
-            script.env_remove(variable);
+        for name in ["LEDGER", "KEY_DIR", "PASSPHRASE_FILE", "ADAPTERS"] {
+            script.env_remove(format!("COUNTERFOIL_{name}"));
         }
         let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (keys, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -128,4 +128,38 @@ fn an_interrupted_question_leaves_the_terminal_as_it_was() {
         assert!(seen.split_whitespace().any(|word| word == mode), "{mode}: {seen}");
     }
     assert!(!is_encrypted(&shop, "owner"));
+}
+
+/// What is asked about is shown first; nobody is kept from writing meanwhile, and a plan that is another by then is not carried out.
+#[test]
+fn a_plan_is_shown_before_it_is_asked_about_and_is_another_when_rows_have_landed() {
+    let shop = Shop::open();
+    let price = |value: u64| {
+        let line = format!(
+            r#"{{"action":"SET","mode":"live","ops":[{{"put":{{"key":"price","value":{value}}}}}]}}"#
+        );
+        let run = shop.append(&[], &line);
+        assert_eq!(run.status, 0, "{}", run.err);
+    };
+    (1..=2).for_each(price);
+    let rollback = "counterfoil rollback 4 --cascade --apply";
+    let mut typist = Typist::at(&shop, rollback);
+    typist.answer("Would take back 2 rows, newest first:", "");
+    typist.answer("Take back 2 rows and change 1 keys? [y/N]", "");
+    price(3);
+    typist.answer(" ", "y\n");
+    let (status, seen) = typist.end();
+    assert!(
+        status == 1 && seen.contains("rows have landed meanwhile, and the plan is another now"),
+        "{seen}"
+    );
+    assert_eq!(shop.size(), 7);
+    let mut typist = Typist::at(&shop, rollback);
+    typist.answer("Take back 3 rows and change 1 keys? [y/N] ", "");
+    // A row that has nothing to do with it is no harm.
+    let line = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"other","value":1}}]}"#;
+    assert_eq!(shop.append(&[], line).status, 0);
+    typist.keys.write_all(b"y\n").unwrap();
+    let (status, seen) = typist.end();
+    assert!(status == 0 && seen.contains("Took back 3 rows"), "{seen}");
 }

@@ -15,7 +15,10 @@ use std::fmt;
 mod bounds;
 
 /// The version of the format that a genesis row written by this build names.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
+
+/// What the metrics of recovery drills begin with; a class of reversibility follows.
+pub const DRILL_METRICS: &str = "drill/";
 
 /// The bytes of a public key as they stand in a row, not yet checked.
 pub type KeyBytes = [u8; 32];
@@ -191,15 +194,29 @@ pub struct Drill {
     pub probe: u64,
 }
 
+named_enum! {
+    /// How a row is taken back.
+    Manner {
+        /// As it was: its stored rollback, guards and all.
+        Exact = "exact",
+        /// Although the state has moved on since: without some of the guards.
+        Forced = "forced",
+        /// But for some of its keys, which stay as later rows have left them.
+        Partial = "partial",
+    }
+}
+
 /// Which row a rollback row takes back. Its ops are that row's stored rollback.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollbackOf {
     /// The row that is taken back.
     pub target: u64,
     /// That row's hash.
     pub target_hash: Hash,
-    /// Whether it is taken back although the state has moved on since.
-    pub forced: bool,
+    /// How it is taken back.
+    pub manner: Manner,
+    /// Which effects are to be undone, or done again, by their places in the row at the end of the chain; ascending.
+    pub effects: Vec<u32>,
 }
 
 named_enum! {
@@ -213,21 +230,21 @@ named_enum! {
         Failed = "failed",
         /// Nobody knows.
         Unknown = "unknown",
+        /// A human has decided that it is not tried any more.
+        Closed = "closed",
     }
 }
 
-/// How an effect of an earlier row went.
+/// How an effect went that an earlier row calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectOutcome<'a> {
-    /// The row with the effect.
+    /// The row that calls for it: one that has the effect, or a rollback row that has it undone or done again.
     pub row: u64,
-    /// The effect's place in it, from 0.
+    /// The effect's place, from 0.
     pub effect: u32,
-    /// Whether this is about its undo.
-    pub undo: bool,
     /// How it went.
     pub status: EffectStatus,
-    /// What the adapter said; may be empty.
+    /// What the adapter said, or why it is closed; may be empty.
     pub detail: &'a str,
 }
 

@@ -276,7 +276,6 @@ pub fn check_shape(kind: Kind, parts: u8) -> Result<(), CodecError> {
         Kind::Decision => Ok(()),
         _ if !has(PartTag::Body) => Err(CodecError::Inconsistent("a row that is no decision has no body")),
         Kind::Rollback if has(PartTag::Effects) => Err(CodecError::Inconsistent("a rollback has effects")),
-        Kind::Rollback if !has(PartTag::Ops) => Err(CodecError::Inconsistent("a rollback has no ops")),
         Kind::Rollback | Kind::Review => Ok(()),
         _ if changes => {
             Err(CodecError::Inconsistent("only decisions, rollbacks and approvals change the state"))

@@ -21,7 +21,7 @@ use std::io;
 use std::ops::Range;
 
 /// The version of segments that this build reads and writes.
-pub const SEGMENT_VERSION: u32 = 2;
+pub const SEGMENT_VERSION: u32 = 3;
 /// Bytes of a segment header.
 pub const SEGMENT_HEADER_BYTES: usize = 104;
 

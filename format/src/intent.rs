@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of intents that this build writes.
-pub const INTENT_VERSION: u8 = 2;
+pub const INTENT_VERSION: u8 = 3;
 
 /// Microseconds since 1970-01-01T00:00:00 UTC, leap seconds not counted.
 pub type Micros = i64;

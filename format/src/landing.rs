@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of landings that this build writes.
-pub const LANDING_VERSION: u8 = 2;
+pub const LANDING_VERSION: u8 = 3;
 
 named_enum! {
     /// What became of an intent.
@@ -61,6 +61,8 @@ named_enum! {
         SumLimit = "sum-limit",
         /// It is less reversible than the action must be.
         Irreversible = "irreversible",
+        /// No recovery drill of its class of reversibility has passed lately.
+        Unproven = "unproven",
         /// The key does not hold what the operation's guard names.
         GuardFailed = "guard-failed",
         /// A delete of a key that is not there.

@@ -21,6 +21,8 @@ pub const ORIGIN_BYTES: usize = 255;
 pub const OPS: usize = 65_536;
 /// Items of any other list in a row: evidence, effects, reasons, patterns.
 pub const ITEMS: usize = 4_096;
+/// Rollback rows in a chain of targets.
+pub const ROLLBACK_CHAIN: usize = 256;
 /// Limits of one policy.
 pub const POLICY_LIMITS: usize = 64;
 /// Intents in one submission.

@@ -84,6 +84,11 @@ impl<'a> Op<'a> {
         }
     }
 
+    /// Whether it adds to the counter whatever that is, so that it goes with other such operations in any order.
+    pub fn only_adds(&self) -> bool {
+        matches!((self.guard, self.change), (Guard::None, Change::Add(_)))
+    }
+
     fn read(cursor: &mut Cursor<'a>, skeleton: bool) -> Result<Self, CodecError> {
         let tag = cursor.byte()?;
         let guard = read_guard(cursor)?;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The version of policies that this build writes.
-pub const POLICY_VERSION: u8 = 2;
+pub const POLICY_VERSION: u8 = 3;
 
 /// The policy in force from the next row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub struct PolicyBody<'a> {
     pub limits: Vec<Limit<'a>>,
     /// How long after a drill of the kill switch the next one is due; without it none is.
     pub drill_period: Option<Micros>,
+    /// How many rows after a snapshot of the state the next one is made; without it none is.
+    pub snapshot_rows: Option<u64>,
     /// A segment is closed when it has reached this many bytes.
     pub segment_bytes: u64,
 }
@@ -90,6 +92,8 @@ pub struct ActionRule<'a> {
     pub attested: bool,
     /// How reversible it must be.
     pub reach: Reach,
+    /// How long ago a recovery drill of its class of reversibility may have passed; without it none is asked for.
+    pub proven: Option<Micros>,
     /// Readings that it must rest on; by metric, ascending.
     #[serde(borrow)]
     pub metrics: Vec<MetricFloor<'a>>,
@@ -178,6 +182,7 @@ impl<'a> PolicyBody<'a> {
             lifecycle: None,
             limits: Vec::new(),
             drill_period: None,
+            snapshot_rows: None,
             segment_bytes,
         }
     }
@@ -200,6 +205,9 @@ impl<'a> PolicyBody<'a> {
         if self.drill_period.is_some_and(|period| period <= 0) {
             return Err(CodecError::Inconsistent("a drill period that is not above 0"));
         }
+        if self.snapshot_rows == Some(0) {
+            return Err(CodecError::Inconsistent("a snapshot every 0 rows"));
+        }
         if !(4096..=limits::SEGMENT_BYTES).contains(&self.segment_bytes) {
             return Err(CodecError::Inconsistent("a segment size outside 4 KiB to 4 GiB"));
         }
@@ -214,7 +222,7 @@ impl<'a> PolicyBody<'a> {
         for Writers { kind, roles } in &self.writers {
             let known = Role::ALL.iter().fold(0, |set, role| set | role.bit());
             let fit = match kind {
-                Kind::Genesis => false,
+                Kind::Genesis | Kind::Snapshot => false,
                 Kind::Key | Kind::Policy | Kind::Erasure => roles & Role::Owner.bit() != 0,
                 Kind::Rollback | Kind::KillSwitch | Kind::Review => roles & holders != 0,
                 _ => *roles != 0,
@@ -222,7 +230,7 @@ impl<'a> PolicyBody<'a> {
             if !fit || roles & !(known & writing) != 0 {
                 return Err(CodecError::Inconsistent(
                     "the writers of a kind: key, policy and erasure rows need the owner, rollback, kill-switch and review \
-                     rows the owner or the operator, each kind somebody, and ledger and auditor write nothing",
+                     rows the owner or the operator, each kind but genesis and snapshot somebody, and ledger and auditor nothing",
                 ));
             }
         }
@@ -241,12 +249,16 @@ impl<'a> ActionRule<'a> {
             judge_floor: None,
             attested: false,
             reach: Reach::Never,
+            proven: None,
             metrics: Vec::new(),
         }
     }
 
     fn check(&self) -> Result<(), CodecError> {
         check_pattern(self.pattern)?;
+        if self.proven.is_some_and(|since| since <= 0) {
+            return Err(CodecError::Inconsistent("a time since a recovery drill that is not above 0"));
+        }
         let floor = self.judge_floor.unwrap_or(0) as usize;
         within("a judge's floor in parts per million", floor, limits::PPM as usize)?;
         within("metrics of an action", self.metrics.len(), limits::ITEMS)?;

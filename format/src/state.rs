@@ -21,26 +21,48 @@ pub enum LeafContent<'a> {
 
 /// The digest of a state whose leaves come sorted by key.
 pub fn state_digest<'a>(leaves: impl IntoIterator<Item = (&'a str, LeafContent<'a>)>) -> Hash {
-    let mut hasher = Use::State.hasher();
-    let mut bytes = Vec::new();
-    for (key, content) in leaves {
-        bytes.clear();
-        put_bytes(key.as_bytes(), &mut bytes);
+    let mut hasher = StateHasher::default();
+    leaves.into_iter().for_each(|(key, content)| hasher.push(key, &content));
+    hasher.finish()
+}
+
+/// A state digest in the making.
+#[derive(Debug)]
+pub struct StateHasher {
+    hasher: blake3::Hasher,
+    leaf: Vec<u8>,
+}
+
+impl Default for StateHasher {
+    fn default() -> Self {
+        StateHasher { hasher: Use::State.hasher(), leaf: Vec::new() }
+    }
+}
+
+impl StateHasher {
+    /// Takes in the leaf of the next key.
+    pub fn push(&mut self, key: &str, content: &LeafContent<'_>) {
+        self.leaf.clear();
+        put_bytes(key.as_bytes(), &mut self.leaf);
         match content {
             LeafContent::Value(commitment) => {
-                bytes.push(0);
-                bytes.extend_from_slice(&commitment.0);
+                self.leaf.push(0);
+                self.leaf.extend_from_slice(&commitment.0);
             }
             LeafContent::Counter(number) => {
-                bytes.push(1);
-                put_signed(number, &mut bytes);
+                self.leaf.push(1);
+                put_signed(*number, &mut self.leaf);
             }
             LeafContent::Stage(stage) => {
-                bytes.push(2);
-                put_bytes(stage.as_bytes(), &mut bytes);
+                self.leaf.push(2);
+                put_bytes(stage.as_bytes(), &mut self.leaf);
             }
         }
-        hasher.update(&bytes);
+        self.hasher.update(&self.leaf);
     }
-    Hash(*hasher.finalize().as_bytes())
+
+    /// The digest.
+    pub fn finish(self) -> Hash {
+        Hash(*self.hasher.finalize().as_bytes())
+    }
 }

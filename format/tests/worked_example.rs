@@ -9,7 +9,7 @@
 )]
 
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, KeyChange, Role, RollbackOf, Scope};
+use counterfoil_format::body::{Body, FORMAT_VERSION, Genesis, KeyChange, Manner, Role, RollbackOf, Scope};
 use counterfoil_format::codec::encode;
 use counterfoil_format::content::{Context, check_parts};
 use counterfoil_format::frame::{ReadAt, SEGMENT_HEADER_BYTES, SegmentHeader};
@@ -347,7 +347,12 @@ fn example() -> Vec<(String, String)> {
     example.block("state-2", block);
     example.group(1);
 
-    let back = Body::Rollback(RollbackOf { target: 2, target_hash: example.head, forced: false });
+    let back = Body::Rollback(RollbackOf {
+        target: 2,
+        target_hash: example.head,
+        manner: Manner::Exact,
+        effects: Vec::new(),
+    });
     let mut rollback = body_row(&back, AGENT);
     rollback.parts.insert(0, (PartTag::Ops, delete));
     rollback.rollback = Some(put(Guard::Absent));

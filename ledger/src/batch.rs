@@ -13,7 +13,7 @@ use crate::room;
 use crate::submission::{Intent, Submission};
 use crate::surroundings::Surroundings;
 use counterfoil_format::Hash;
-use counterfoil_format::body::Body;
+use counterfoil_format::body::{Body, EffectStatus};
 use counterfoil_format::codec::{CodecError, within};
 use counterfoil_format::group::{GROUP_HEADER_BYTES, SEAL_BYTES};
 use counterfoil_format::intent::{IntentId, KeyId, Kind, Micros};
@@ -53,6 +53,8 @@ pub(crate) struct Fresh {
     ids: HashMap<IntentId, u64>,
     /// What applied evidence rows have measured.
     pub readings: HashMap<u64, Measured>,
+    /// The status of the calls that applied outcome rows tell of, by row and effect.
+    pub calls: HashMap<(u64, u32), EffectStatus>,
 }
 
 /// How far decisions have gone.
@@ -114,6 +116,8 @@ struct Addition<'s> {
     /// What stood in place of each change to the state, in the order they were made.
     replaced: Vec<(Cow<'s, str>, Option<Change>)>,
     governance: Option<Governance>,
+    /// The calls that were told of, each with the status that it had before in this group.
+    told: Vec<((u64, u32), Option<EffectStatus>)>,
     /// What was counted for limits.
     counted: Vec<Counted>,
     /// The limits before a policy replaced them, and how much of `counted` was in them.
@@ -235,6 +239,7 @@ impl Batch {
         let mut addition = Addition {
             replaced: Vec::with_capacity(intents.len()),
             governance: None,
+            told: Vec::new(),
             counted: Vec::new(),
             limits: None,
             rulings: Vec::with_capacity(intents.len()),
@@ -250,6 +255,12 @@ impl Batch {
             for (seq, intent) in (self.end.size..).zip(intents).take(addition.rulings.len()) {
                 self.fresh.ids.remove(&intent.proposal.head.id);
                 self.fresh.readings.remove(&seq);
+            }
+            for (call, before) in addition.told.into_iter().rev() {
+                match before {
+                    Some(status) => drop(self.fresh.calls.insert(call, status)),
+                    None => drop(self.fresh.calls.remove(&call)),
+                }
             }
             if let Some((limits, counted)) = addition.limits {
                 *ground.limits = limits;
@@ -292,13 +303,13 @@ impl Batch {
         {
             intent.check_verdict(ledger_id, &judge.key).map_err(refused)?;
         }
-        let put_aside = check_cited(ground.log, governing, intent, index)?;
         let world = Surroundings {
             current: ground.current,
             log: ground.log,
             underway: ground.underway,
             fresh: &self.fresh,
         };
+        let put_aside = check_cited(&world, governing, intent, index, place.landed_at)?;
         let verdict = land(&world, governing, ground.limits, proposal, place, put_aside.as_ref())?;
         let (policy_row, switch_row) = (governing.in_force.policy_row, governing.in_force.switch_row);
         let rollback = encode_rollback(verdict.applied.as_ref(), ground.random, &mut addition.rollbacks);
@@ -344,7 +355,7 @@ impl Batch {
             let Ok(()) = ground.limits.count(action, place.landed_at, proposal, counted);
         }
         let Some(body) = &proposal.body else { return Ok(()) };
-        if Governance::is_changed_by(proposal.head.kind) {
+        if Governance::is_changed_by(proposal.head.kind, Some(body)) {
             let governing = addition.governance.get_or_insert_with(|| ground.governance.clone());
             governing.take_in(body, place.seq, place.landed_at)?;
             if proposal.head.kind == Kind::Policy {
@@ -360,6 +371,10 @@ impl Batch {
                 value: reading.value,
             };
             self.fresh.readings.insert(place.seq, measured);
+        }
+        if let Body::Outcome(outcome) = body {
+            let call = (outcome.row, outcome.effect);
+            addition.told.push((call, self.fresh.calls.insert(call, outcome.status)));
         }
         Ok(())
     }

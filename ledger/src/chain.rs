@@ -144,7 +144,8 @@ impl Chain {
             let offset = builder.push_row(write)? as u64;
             self.tree.push(row_leaf(&self.row_hash));
             let (head, keys) = (&intent.proposal.head, intent.keys.clone());
-            entries.push(Entry { offset, id: head.id, special: is_special(head.kind), keys });
+            let special = is_special(head.kind, intent.proposal.body.as_ref());
+            entries.push(Entry { offset, id: head.id, special, keys });
             let Landing { seq, outcome, reasons, .. } = landing;
             receipts.push(Receipt { seq, row_hash: self.row_hash, outcome, reasons, landed_at });
         }

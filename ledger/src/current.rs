@@ -5,9 +5,9 @@
 //! `behind`, then in what was written last, then in the index. When `fresh` is full before `behind` is done, the writer
 //! waits: the lag is bounded, and so is the memory.
 
-use crate::index::{Held, StateIndex, Watermark};
+use crate::index::{StateIndex, Watermark};
 use crate::lookup::HashMap;
-use counterfoil_rules::state::{Leaf, State};
+use counterfoil_rules::state::{Held, Leaf, State};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;

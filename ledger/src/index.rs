@@ -4,26 +4,16 @@
 //! the hash of the last one; it is written after the changes it stands for, and applying the same rows again gives
 //! the same result. sled holds it; when sled fails, memory does, and the log goes on.
 
+use crate::held::{read_held, write_held};
 use counterfoil_format::Hash;
-use counterfoil_format::codec::{CodecError, Cursor, put_bytes, put_signed, put_varint};
-use counterfoil_format::limits;
-use counterfoil_format::part::Slot;
-use counterfoil_rules::state::{Leaf, StoredValue};
+use counterfoil_format::codec::{CodecError, Cursor, put_varint};
+pub use counterfoil_rules::state::Held;
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-
-/// What a key holds, and the row that set it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// What it holds.
-    pub leaf: Leaf,
-    /// The row that set it.
-    pub row: u64,
-}
 
 /// Which rows an index covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,60 +199,23 @@ fn decode_watermark(bytes: &[u8]) -> Result<Watermark, CodecError> {
     Ok(watermark)
 }
 
-/// Row, tag, and the value's slot, the counter, or the stage.
 fn encode_held(held: &Held) -> Vec<u8> {
     let mut bytes = Vec::new();
-    put_varint(held.row, &mut bytes);
-    match &held.leaf {
-        Leaf::Value(value) => {
-            bytes.push(0);
-            value.slot().write(&mut bytes);
-        }
-        Leaf::Counter(number) => {
-            bytes.push(1);
-            put_signed(*number, &mut bytes);
-        }
-        Leaf::Stage(stage) => {
-            bytes.push(2);
-            put_bytes(stage.as_bytes(), &mut bytes);
-        }
-    }
+    write_held(held, &mut bytes);
     bytes
 }
 
 fn decode_held(bytes: &[u8]) -> Result<Held, CodecError> {
     let mut cursor = Cursor::new(bytes);
-    let row = cursor.varint()?;
-    let leaf = match cursor.byte()? {
-        0 => {
-            let slot = Slot::read(&mut cursor, "a value", limits::VALUE_BYTES)?;
-            Leaf::Value(StoredValue::from_slot(&slot, true))
-        }
-        1 => Leaf::Counter(cursor.signed()?),
-        2 => Leaf::Stage(cursor.text("a stage", limits::NAME_BYTES)?.to_owned()),
-        _ => return Err(CodecError::Malformed("an entry of the state index")),
-    };
+    let held = read_held(&mut cursor)?;
     cursor.finish()?;
-    Ok(Held { leaf, row })
+    Ok(held)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn entries_survive_the_trip() {
-        let open = Slot::Open { salt: [1; 16], bytes: &[0] };
-        for leaf in [
-            Leaf::Value(StoredValue::from_slot(&open, true)),
-            Leaf::Value(StoredValue::from_slot(&Slot::Closed(Hash([5; 32])), true)),
-            Leaf::Counter(-3),
-            Leaf::Stage("winner".into()),
-        ] {
-            let held = Held { leaf, row: 7 };
-            assert_eq!(decode_held(&encode_held(&held)), Ok(held));
-        }
-    }
+    use counterfoil_rules::state::Leaf;
 
     #[test]
     fn a_watermark_outlives_the_process() {

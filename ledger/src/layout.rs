@@ -63,6 +63,11 @@ impl Layout {
         self.root.join("index")
     }
 
+    /// States at some rows.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
     /// Signed submissions that other processes leave for the writer.
     pub fn inbox(&self) -> PathBuf {
         self.root.join("inbox")

@@ -4,10 +4,10 @@ use crate::builder::random;
 use crate::chain::{Chain, Receipt};
 use crate::error::{CreateError, FileError, OpenError, ReadError, SubmitError};
 use crate::founding::found;
-use crate::index::Held;
 use crate::layout::Layout;
 use crate::load::{Sides, load};
 use crate::log::Log;
+use crate::pinning::{PinError, Pinning};
 use crate::pipeline::{Pipeline, Stages};
 use crate::platform::Platform;
 use crate::queue::Queue;
@@ -21,6 +21,7 @@ use crate::writer::Writer;
 use counterfoil_format::Hash;
 use counterfoil_format::policy::PolicyBody;
 use counterfoil_rules::governance::Governance;
+use counterfoil_rules::state::Held;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ use std::time::Duration;
 pub struct Ledger {
     /// Stands first: nobody looks into the inbox any more when the lock is given up.
     watch: Option<Watch>,
+    /// Makes snapshots in the background.
+    pinning: Option<Watch>,
     writing: Arc<Writing>,
     _lock: Box<dyn Lock>,
 }
@@ -37,6 +40,7 @@ pub struct Ledger {
 struct Writing {
     queue: Queue,
     commit: Pipeline,
+    pinning: Pinning,
 }
 
 impl Writing {
@@ -45,6 +49,23 @@ impl Writing {
         if self.commit.waiting() > 0 {
             self.queue.tend(&self.commit);
         }
+    }
+
+    /// Makes a snapshot, when the policy says that one is due.
+    fn pin_if_due(&self) {
+        let log = self.commit.log();
+        if self.pinning.is_due(log, self.commit.in_force().policy.snapshot_rows)
+            && self.queue.poisoned().is_none()
+        {
+            // What stands against it is among the notices; it is tried again.
+            let _ = self.pin();
+        }
+    }
+
+    fn pin(&self) -> Result<Option<Receipt>, PinError> {
+        let (log, governance) = (self.commit.log(), self.commit.governance());
+        let submit = |submission| self.queue.submit(submission, &self.commit);
+        self.pinning.pin(log, &governance, self.commit.now(), submit)
     }
 
     /// The same until all is landed or refused that is there now, before anybody else can submit.
@@ -105,6 +126,7 @@ impl Ledger {
             return Err(OpenError::WrongLedgerKey);
         }
         let current = open_current(&log, &*platform.index, index, &mut notices)?;
+        let pinning = Pinning::by(seal_key.clone());
         let stages = Stages {
             limits: recount(&log, &governance)?,
             governance,
@@ -115,16 +137,20 @@ impl Ledger {
             writer: Writer::new(log.clone(), platform.clock.clone()),
         };
         let commit = Pipeline::new(log, platform.clock.clone(), stages, notices);
-        let writing = Arc::new(Writing { queue: Queue::default(), commit });
+        let writing = Arc::new(Writing { queue: Queue::default(), commit, pinning });
         writing.begin()?;
-        let watch = platform.inbox_every.map(|every| watch(&writing, every)).transpose()?;
-        Ok(Ledger { watch, writing, _lock: lock })
+        let watching = |every| watch("inbox", every, &writing, Writing::tend);
+        let watch_of_inbox = platform.inbox_every.map(watching).transpose()?;
+        let watching = |every| watch("snapshots", every, &writing, Writing::pin_if_due);
+        let watch_of_pins = platform.snapshots_every.map(watching).transpose()?;
+        Ok(Ledger { watch: watch_of_inbox, pinning: watch_of_pins, writing, _lock: lock })
     }
 
     /// Holds another key that can seal. A group is sealed by the key in force behind its last row, so a change of the
     /// ledger's key lands only when the writer holds the key that seals from then on; without it the change is
     /// [`SubmitError::NoSealKey`]. From the next open on the new key is the one to open with.
     pub fn hold(&self, seal_key: Arc<dyn Signer>) {
+        self.writing.pinning.hold(seal_key.clone());
         self.writing.commit.hold(seal_key);
     }
 
@@ -150,7 +176,15 @@ impl Ledger {
 
     /// What was found and mended since the ledger was opened, in words for people.
     pub fn notices(&self) -> Vec<String> {
-        self.writing.commit.notices()
+        let mut notices = self.writing.commit.notices();
+        notices.extend(self.writing.pinning.notice());
+        notices
+    }
+
+    /// Makes a snapshot of the state as it is now, whatever the policy says, and pins it by a row; yields that row's receipt.
+    /// Rows go on landing meanwhile.
+    pub fn snapshot(&self) -> Result<Option<Receipt>, PinError> {
+        self.writing.pin()
     }
 
     /// Lands a submission, whole or not at all. Returns when its rows are durable. Callers of several threads share
@@ -166,9 +200,13 @@ impl Ledger {
         self.writing.queue.submit(submission, &self.writing.commit)
     }
 
-    /// Writes out what is only in memory, so that the next open is quick. Nothing is lost without it: every row that
-    /// was acknowledged is durable.
+    /// Makes a snapshot when one is due, and writes out what is only in memory, so that the next open is quick. Nothing is
+    /// lost without it: every row that was acknowledged is durable.
     pub fn close(mut self) -> Result<(), FileError> {
+        if self.pinning.take().is_some() {
+            // Who opens a ledger for a moment, again and again, gives no thread the time for it.
+            self.writing.pin_if_due();
+        }
         self.watch = None;
         match self.writing.queue.poisoned() {
             Some(_) => Ok(()),
@@ -177,9 +215,15 @@ impl Ledger {
     }
 }
 
-/// Looks into the inbox from time to time, so that what is left for an idle writer does not wait for a submission.
-fn watch(writing: &Arc<Writing>, every: Duration) -> Result<Watch, OpenError> {
+/// Does something with a ledger from time to time: looks into the inbox, so that what is left for an idle writer does not wait
+/// for a submission; makes a snapshot when one is due.
+fn watch(
+    name: &str,
+    every: Duration,
+    writing: &Arc<Writing>,
+    look: fn(&Writing),
+) -> Result<Watch, OpenError> {
     let writing = writing.clone();
-    let begun = Watch::begin("inbox", every, move || writing.tend());
+    let begun = Watch::begin(name, every, move || look(&writing));
     begun.map_err(|error| OpenError::Inbox(format!("no thread to look there: {error}")))
 }

@@ -7,14 +7,14 @@ use crate::error::{OpenError, ReadError};
 use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::load::Loaded;
-use crate::lookup::{Entry, GroupAt, Lookups, key_hash};
+use crate::lookup::{Entry, GroupAt, Lookups};
 use crate::platform::Platform;
 use crate::segment::{GroupPlace, Look, Segment, SegmentFile, StoredRow};
 use crate::side::SideFile;
 use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, Role};
 use counterfoil_format::group::GroupBody;
-use counterfoil_format::intent::{IntentId, Kind, Micros};
+use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::note::{Checkpoint, NoteError, SignedNote, VerifierKey, checkpoint_text};
 use counterfoil_format::part::PartTag;
@@ -188,27 +188,12 @@ impl Log {
         Ok(None)
     }
 
-    /// The rows whose ops name a key, ascending, whatever became of them.
-    pub fn find_key(&self, key: &str) -> Result<Vec<u64>, ReadError> {
-        let candidates = self.candidates(key_hash(key))?;
-        let mut rows = Vec::new();
-        for seq in candidates {
-            let stored = self.row(seq)?;
-            let row = stored.parse()?;
-            let ops = row.ops(PartTag::Ops).map_err(|error| self.damaged(seq, error))?.unwrap_or_default();
-            if ops.iter().any(|op| op.state_key() == key) {
-                rows.push(seq);
-            }
-        }
-        Ok(rows)
-    }
-
-    /// The rows that may name a key or measure a metric with this hash, ascending.
-    pub(crate) fn candidates(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
+    /// The rows of a range that may be looked up by this hash, ascending.
+    pub(crate) fn candidates(&self, hash: u64, within: Range<u64>) -> Result<Vec<u64>, ReadError> {
         let inner = self.read();
         let mut found = Vec::new();
-        for segment in inner.segments() {
-            found.extend(segment.find_key(hash)?);
+        for segment in inner.segments().filter(|segment| segment.holds_some_of(&within)) {
+            found.extend(segment.find_key(hash, &within)?);
         }
         Ok(found)
     }
@@ -280,14 +265,13 @@ impl Log {
     }
 
     /// What governs the row behind the first `size` rows.
-    pub(crate) fn governance_at(&self, size: u64) -> Result<Governance, OpenError> {
+    pub fn governance_at(&self, size: u64) -> Result<Governance, OpenError> {
         let mut governance: Option<Governance> = None;
         for seq in self.special().into_iter().take_while(|seq| *seq < size) {
             let refused = |reason: String| OpenError::Governance { row: seq, reason };
             let stored = self.row(seq)?;
             let row = stored.parse()?;
-            let changes = row.head.kind == Kind::Genesis || Governance::is_changed_by(row.head.kind);
-            if row.landing.outcome != Outcome::Applied || !changes {
+            if row.landing.outcome != Outcome::Applied {
                 continue;
             }
             let bytes = row.content(PartTag::Body).ok_or_else(|| refused("its body is withheld".into()))?;

@@ -1,8 +1,9 @@
 //! What is looked up in one segment: rows by number, by id and by key. Kept in memory while the segment grows;
 //! [`crate::side`] writes it to a side file when the segment is closed.
 
-use counterfoil_format::body::Body;
+use counterfoil_format::body::{Body, EffectStatus, Manner};
 use counterfoil_format::codec::CodecError;
+use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::{IntentId, Kind};
 use counterfoil_format::ops::Op;
 use counterfoil_format::part::PartTag;
@@ -17,7 +18,8 @@ use std::hash::BuildHasher;
 /// A map with a hash that is quick and seeded at random, so that chosen keys cannot be made to collide.
 pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
-/// Hashes of the keys that a row's operations name. Most rows name few.
+/// Hashes by which a row is looked up: of the keys that its operations name, of what it measures, cites and tells of.
+/// Most rows have few.
 pub(crate) type KeyHashes = SmallVec<[u64; 2]>;
 
 /// Where a group begins.
@@ -76,10 +78,12 @@ impl Entry {
     pub fn of(row: &Row<'_>, offset: u64) -> Result<Self, CodecError> {
         let ops = row.ops(PartTag::Ops)?.unwrap_or_default();
         let kind = row.head.kind;
-        let body = row.content(PartTag::Body).filter(|_| kind == Kind::Evidence);
+        let told = matches!(kind, Kind::Evidence | Kind::Outcome | Kind::Snapshot | Kind::Rollback);
+        let body = row.content(PartTag::Body).filter(|_| told);
         let body = body.map(|bytes| Body::decode(kind, bytes)).transpose()?;
-        let keys = key_hashes(&ops, body.as_ref());
-        Ok(Entry { offset, id: row.head.id, special: is_special(kind), keys })
+        let evidence = row.content(PartTag::Evidence).map(Evidence::decode_all).transpose()?;
+        let keys = hashes(&ops, &evidence.unwrap_or_default(), body.as_ref());
+        Ok(Entry { offset, id: row.head.id, special: is_special(kind, body.as_ref()), keys })
     }
 }
 
@@ -176,31 +180,90 @@ fn at<T>(items: &[T], place: u32) -> Option<&T> {
     items.get(place as usize)
 }
 
-/// The hashes of the keys that operations name.
-pub(crate) fn key_hashes(ops: &[Op<'_>], body: Option<&Body<'_>>) -> KeyHashes {
-    let metric = match body {
-        Some(Body::Evidence(reading)) => Some(metric_hash(reading.metric)),
-        _ => None,
-    };
-    ops.iter().map(|op| key_hash(&op.state_key())).chain(metric).collect()
-}
-
-/// The hash by which the readings of a metric are looked up. It may be that of a key as well, which costs time and nothing
+/// The hashes by which a row that says this is looked up. Hashes of two uses may be the same, which costs time and nothing
 /// else.
+pub(crate) fn hashes(ops: &[Op<'_>], evidence: &[Evidence<'_>], body: Option<&Body<'_>>) -> KeyHashes {
+    let told = match body {
+        Some(Body::Evidence(reading)) => [Some(metric_hash(reading.metric)), None],
+        Some(Body::Outcome(outcome)) => {
+            let unfinished = outcome.status != EffectStatus::Done;
+            [Some(call_hash(outcome.row, outcome.effect)), unfinished.then(unfinished_hash)]
+        }
+        Some(Body::Snapshot(_)) => [Some(snapshot_hash()), None],
+        Some(Body::Rollback(rollback)) => {
+            let calls = !rollback.effects.is_empty();
+            let inexact = rollback.manner != Manner::Exact;
+            [calls.then(calling_hash), inexact.then(inexact_hash)]
+        }
+        _ => [None, None],
+    };
+    // What a rollback adds may take back, or bring back, more than an addition.
+    let apart = !matches!(body, Some(Body::Rollback(_)));
+    let touched = ops.iter().map(|op| match op.only_adds() && apart {
+        true => added_hash(&op.state_key()),
+        false => key_hash(&op.state_key()),
+    });
+    let cited = evidence.iter().filter_map(|item| match item {
+        Evidence::Row(row) => Some(cited_hash(*row)),
+        Evidence::Document { .. } => None,
+    });
+    touched.chain(told.into_iter().flatten()).chain(cited).collect()
+}
+
+/// The hash by which rows are looked up that only add to a key, whatever it holds.
+pub(crate) fn added_hash(key: &str) -> u64 {
+    hash_of("added\0", key.bytes())
+}
+
+/// The hash by which the readings of a metric are looked up.
 pub(crate) fn metric_hash(metric: &str) -> u64 {
-    key_hash(&format!("reading\0{metric}"))
+    hash_of("reading\0", metric.bytes())
 }
 
-/// Whether rows of a kind may change what governs those behind them.
-pub(crate) const fn is_special(kind: Kind) -> bool {
-    matches!(kind, Kind::Genesis) || Governance::is_changed_by(kind)
+/// The hash by which the outcomes of a call are looked up.
+pub(crate) fn call_hash(row: u64, effect: u32) -> u64 {
+    hash_of("call\0", row.to_le_bytes().into_iter().chain(effect.to_le_bytes()))
 }
 
-/// The hash by which keys are looked up (FNV-1a with a final mix). Rows found are read and compared, so a collision
-/// costs time and nothing else.
+/// The hash by which rows are looked up that point to a row as evidence.
+pub(crate) fn cited_hash(row: u64) -> u64 {
+    hash_of("cited\0", row.to_le_bytes())
+}
+
+/// The hash by which outcome rows are looked up after which a call may not have ended.
+pub(crate) fn unfinished_hash() -> u64 {
+    key_hash("unfinished\0")
+}
+
+/// The hash by which rollback rows are looked up that call for effects.
+pub(crate) fn calling_hash() -> u64 {
+    key_hash("calling\0")
+}
+
+/// The hash by which rollback rows are looked up that are forced or partial.
+pub(crate) fn inexact_hash() -> u64 {
+    key_hash("inexact\0")
+}
+
+/// The hash by which snapshot rows are looked up.
+pub(crate) fn snapshot_hash() -> u64 {
+    key_hash("snapshot\0")
+}
+
+/// Whether rows of a kind that say this may change what governs those behind them.
+pub(crate) fn is_special(kind: Kind, body: Option<&Body<'_>>) -> bool {
+    kind == Kind::Genesis || Governance::is_changed_by(kind, body)
+}
+
+/// The hash by which keys are looked up. Rows found are read and compared, so a collision costs time and nothing else.
 pub(crate) fn key_hash(key: &str) -> u64 {
+    hash_of("", key.bytes())
+}
+
+/// FNV-1a with a final mix, of a use and what it is looked up by.
+fn hash_of(of: &str, what: impl IntoIterator<Item = u8>) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325_u64;
-    let folded =
-        key.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let bytes = of.bytes().chain(what);
+    let folded = bytes.fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     (folded ^ (folded >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -23,8 +23,8 @@ use crate::submission::Submission;
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::tiles::Tiles;
 use crate::writer::{Rotation, Writer};
-use counterfoil_format::intent::KeyId;
-use counterfoil_rules::governance::Governance;
+use counterfoil_format::intent::{KeyId, Micros};
+use counterfoil_rules::governance::{Governance, InForce};
 use counterfoil_rules::keyring::Keyring;
 use counterfoil_rules::limits::Limits;
 use rand::rngs::StdRng;
@@ -113,6 +113,16 @@ impl Pipeline {
 
     pub fn governance(&self) -> Governance {
         lock(&self.decider).governance.clone()
+    }
+
+    /// By what the next decision is judged.
+    pub fn in_force(&self) -> Arc<InForce> {
+        lock(&self.decider).governance.in_force.clone()
+    }
+
+    /// The time by the ledger's clock.
+    pub fn now(&self) -> Micros {
+        self.clock.now()
     }
 
     /// The keys as the next decision has them.

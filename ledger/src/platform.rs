@@ -41,10 +41,15 @@ pub struct Platform {
     /// How often a writer looks into its inbox while nobody submits. With `None` it looks there only as it opens the
     /// ledger, and before each group.
     pub inbox_every: Option<Duration>,
+    /// How often a writer sees whether a snapshot is due. With `None` it makes none by itself.
+    pub snapshots_every: Option<Duration>,
 }
 
 /// Often enough that nobody who waits for a post notices, and seldom enough that nobody else does.
 const INBOX_EVERY: Duration = Duration::from_millis(50);
+
+/// So long rows may land behind the one at which a snapshot was due.
+const SNAPSHOTS_EVERY: Duration = Duration::from_millis(100);
 
 impl Default for Platform {
     /// The operating system's disk and clock, and sled; the inbox is looked into twenty times a second.
@@ -54,6 +59,7 @@ impl Default for Platform {
             clock: Arc::new(SystemClock),
             index: Arc::new(Sled),
             inbox_every: Some(INBOX_EVERY),
+            snapshots_every: Some(SNAPSHOTS_EVERY),
         }
     }
 }

@@ -68,8 +68,7 @@ impl Log {
             None => 0,
         };
         let mut readings = Vec::new();
-        let candidates = self.candidates(metric_hash(metric))?;
-        for seq in candidates.into_iter().filter(|seq| (first..upto).contains(seq)) {
+        for seq in self.candidates(metric_hash(metric), first..upto)? {
             let stored = self.row(seq)?;
             let reading = Reading::of(&stored.parse()?).map_err(|error| self.damaged(seq, error))?;
             readings.extend(reading.filter(|reading| reading.measured.metric == metric));

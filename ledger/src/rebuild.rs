@@ -2,14 +2,14 @@
 
 use crate::current::Current;
 use crate::error::ReadError;
-use crate::index::{Held, IndexSource, MemoryIndex, StateIndex, Watermark};
+use crate::index::{IndexSource, MemoryIndex, StateIndex, Watermark};
 use crate::layout::Layout;
 use crate::log::Log;
 use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::ops::{Change, Guard, Op};
 use counterfoil_format::part::PartTag;
 use counterfoil_rules::apply::apply;
-use counterfoil_rules::state::{Leaf, MapState, State};
+use counterfoil_rules::state::{Held, Leaf, MapState, State};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl State for CatchUp<'_> {
 /// What a key held before a row, by the log alone.
 fn held_before(log: &Log, key: &str, row: u64) -> Result<Option<Leaf>, ReadError> {
     let mut state = MapState::default();
-    for seq in log.find_key(key)?.into_iter().take_while(|seq| *seq < row) {
+    for seq in log.find_key(key, 0..row)? {
         let stored = log.row(seq)?;
         let row = stored.parse()?;
         if row.landing.outcome != Outcome::Applied {

@@ -10,6 +10,7 @@ use counterfoil_format::group::GroupHeader;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::limits;
 use counterfoil_format::row::Row;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -116,11 +117,17 @@ impl Segment {
     }
 
     /// Candidates for the rows whose ops name a key, ascending; they must be read to be sure.
-    pub fn find_key(&self, hash: u64) -> Result<Vec<u64>, ReadError> {
+    pub fn find_key(&self, hash: u64, within: &Range<u64>) -> Result<Vec<u64>, ReadError> {
         let in_memory = |lookups: &Lookups| {
-            lookups.rows_of(hash).into_iter().map(|row| self.header.first_seq + u64::from(row)).collect()
+            let rows = lookups.rows_of(hash).into_iter().map(|row| self.header.first_seq + u64::from(row));
+            rows.filter(|row| within.contains(row)).collect()
         };
-        self.look_up(in_memory, |side| side.find_key(hash))
+        self.look_up(in_memory, |side| side.find_key(hash, within))
+    }
+
+    /// Whether a row of a range may be here.
+    pub fn holds_some_of(&self, range: &Range<u64>) -> bool {
+        range.start < self.end_seq && self.header.first_seq < range.end
     }
 
     /// Looks something up. When the side file fails, the segment itself is read, once, and memory serves from then on.

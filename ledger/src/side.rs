@@ -6,7 +6,7 @@
 //!
 //! | field | bytes |
 //! | --- | --- |
-//! | magic, version, crc | 8 `cfoilidx`, u32 1, u32 CRC-32C of all that follows |
+//! | magic, version, crc | 8 `cfoilidx`, u32 2, u32 CRC-32C of all that follows |
 //! | first_seq, rows, segment_bytes | u64 each |
 //! | salt, last_hash, last_landed | 16 of the segment, 32 the last row's hash, i64 its time |
 //! | counts | u64 each: hashes, groups, keys, special, filter words |
@@ -18,6 +18,9 @@
 //! | special | 4 each: row |
 //! | filter | 8 each: a Bloom filter of the ids, 10 bits a row, 7 probes |
 
+mod filter;
+
+use self::filter::{build_filter, probes};
 use crate::error::FileError;
 use crate::layout::Layout;
 use crate::lookup::{GroupAt, Lookups};
@@ -30,19 +33,17 @@ use counterfoil_format::intent::{IntentId, Micros};
 use counterfoil_format::merkle::CompactRange;
 use counterfoil_format::row::Row;
 use std::io;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const MAGIC: &[u8; 8] = b"cfoilidx";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FIXED: usize = CRC_END + 3 * 8 + 16 + 32 + 8 + 5 * 8;
 /// Where the checksum ends, and what it covers begins.
 const CRC_END: usize = 8 + 4 + 4;
 /// Bytes that any side file may have.
 const LEAST: u64 = 64 * 1024;
-const PROBES: u64 = 7;
-const BITS_PER_ROW: usize = 10;
 /// Bytes that are read and checked at once when something is looked up.
 const BLOCK: usize = 1024;
 
@@ -131,30 +132,8 @@ pub(crate) fn encode(header: &SegmentHeader, lookups: &Lookups, end: &SegmentEnd
     out
 }
 
-fn probes(id: &IntentId, words: usize) -> impl Iterator<Item = (usize, u64)> {
-    let number = u128::from_le_bytes(id.0);
-    let mix = |half: u128| {
-        let half = u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default();
-        (half ^ (half >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
-    };
-    let (first, step) = (mix(number) ^ mix(number >> 64).rotate_left(32), mix(number >> 64) | 1);
-    let bits = (words as u64).saturating_mul(64).max(1);
-    (0..PROBES).map(move |probe| {
-        let bit = first.wrapping_add(step.wrapping_mul(probe)) % bits;
-        (usize::try_from(bit / 64).unwrap_or_default(), 1 << (bit % 64))
-    })
-}
-
-fn build_filter<'a>(ids: impl Iterator<Item = &'a IntentId>, rows: usize) -> Vec<u64> {
-    let mut filter = vec![0; (rows * BITS_PER_ROW).div_ceil(64).max(1)];
-    for id in ids {
-        for (word, bit) in probes(id, filter.len()) {
-            if let Some(word) = filter.get_mut(word) {
-                *word |= bit;
-            }
-        }
-    }
-    filter
+fn changed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is not what it was when it was opened")
 }
 
 impl SideFile {
@@ -261,28 +240,29 @@ impl SideFile {
         read().unwrap_or(false)
     }
 
-    /// Reads a few bytes, no more than a block has. They are those that were there when the file was opened, or it is an
-    /// error.
+    /// Reads a few bytes, no more than a block has.
     fn read<const N: usize>(&self, offset: u64) -> Result<[u8; N], FileError> {
-        self.read_checked(offset).map_err(FileError::at(&self.path))
+        let mut buffer = [0; 2 * BLOCK];
+        let read = self.load(offset, N, &mut buffer);
+        read.and_then(|bytes| bytes.first_chunk().copied().ok_or_else(changed))
+            .map_err(FileError::at(&self.path))
     }
 
-    fn read_checked<const N: usize>(&self, offset: u64) -> io::Result<[u8; N]> {
-        let changed =
-            || io::Error::new(io::ErrorKind::InvalidData, "it is not what it was when it was opened");
+    /// Loads the blocks of so many bytes, no more than a block has. They are those that were there when the file was opened, or
+    /// it is an error.
+    fn load<'b>(&self, offset: u64, bytes: usize, buffer: &'b mut [u8; 2 * BLOCK]) -> io::Result<&'b [u8]> {
         let (block, place) = (offset / BLOCK as u64, offset % BLOCK as u64);
         let (first, start) = (usize::try_from(block).unwrap_or(usize::MAX), block * BLOCK as u64);
         let place = usize::try_from(place).unwrap_or_default();
-        let blocks = if place + N > BLOCK { 2 } else { 1 };
+        let blocks = if place + bytes > BLOCK { 2 } else { 1 };
         let left = usize::try_from(self.bytes.saturating_sub(start)).unwrap_or(usize::MAX);
-        let mut buffer = [0; 2 * BLOCK];
         let window = buffer.get_mut(..left.min(blocks * BLOCK)).unwrap_or_default();
         self.file.read_exact_at(start, window)?;
         let expected = self.blocks.get(first..).unwrap_or_default();
         if window.chunks(BLOCK).zip(expected).any(|(bytes, crc)| crc32c::crc32c(bytes) != *crc) {
             return Err(changed());
         }
-        window.get(place..).and_then(|rest| rest.first_chunk()).copied().ok_or_else(changed)
+        window.get(place..place + bytes).ok_or_else(changed)
     }
 
     /// All look-ups, to be kept in memory.
@@ -353,19 +333,27 @@ impl SideFile {
     }
 
     /// Candidates for the rows whose ops name a key, ascending.
-    pub fn find_key(&self, hash: u64) -> Result<Vec<u64>, FileError> {
-        let number =
-            |entry: &[u8; 12]| entry.first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let mut place = self.first_at_least::<12>(self.keys_at, self.keys, |entry| number(entry) < hash)?;
-        let mut rows = Vec::new();
+    pub fn find_key(&self, hash: u64, within: &Range<u64>) -> Result<Vec<u64>, FileError> {
+        let named = |entry: &[u8; 12]| {
+            let (hash, row) = (entry.first_chunk(), entry.last_chunk());
+            let row = self.first_seq.saturating_add(row.map_or(0, |row| u32::from_le_bytes(*row)).into());
+            (hash.map_or(0, |hash| u64::from_le_bytes(*hash)), row)
+        };
+        let wanted = (hash, within.start);
+        let mut place = self.first_at_least::<12>(self.keys_at, self.keys, |entry| named(entry) < wanted)?;
+        let (mut rows, mut buffer) = (Vec::new(), [0; 2 * BLOCK]);
         while place < self.keys {
-            let entry = self.read::<12>(self.keys_at + place * 12)?;
-            if number(&entry) != hash {
-                break;
+            let count = (self.keys - place).min(BLOCK as u64 / 12);
+            let bytes = usize::try_from(count * 12).unwrap_or_default();
+            let read = self.load(self.keys_at + place * 12, bytes, &mut buffer);
+            for entry in read.map_err(FileError::at(&self.path))?.as_chunks().0 {
+                let (of, row) = named(entry);
+                if of != hash || row >= within.end {
+                    return Ok(rows);
+                }
+                rows.push(row);
             }
-            let row = entry.last_chunk::<4>().map_or(0, |row| u32::from_le_bytes(*row));
-            rows.push(self.first_seq.saturating_add(u64::from(row)));
-            place += 1;
+            place += count;
         }
         Ok(rows)
     }

@@ -3,7 +3,7 @@
 //! Reading takes longer than deciding does, and needs nothing of the ledger. So it is done by the author, before the
 //! signature; when a submission's turn comes, what it says is at hand.
 
-use crate::lookup::{KeyHashes, key_hashes};
+use crate::lookup::{KeyHashes, hashes};
 use counterfoil_format::Hash;
 use counterfoil_format::body::Body;
 use counterfoil_format::codec::{CodecError, Cursor, put_bytes};
@@ -64,7 +64,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Intent<'s> {
     pub proposal: Proposal<'s>,
-    /// The hashes of the keys that its operations name.
+    /// The hashes by which its row is looked up.
     pub keys: KeyHashes,
     pub hash: Hash,
     head: &'s [u8],
@@ -138,7 +138,7 @@ impl<'s> Intent<'s> {
         let entity =
             content(PartTag::Subject).map(Subject::decode).transpose()?.map(|subject| subject.entity);
         Ok(Intent {
-            keys: key_hashes(&ops, body.as_ref()),
+            keys: hashes(&ops, &evidence, body.as_ref()),
             proposal: Proposal { head, entity, actors, evidence, ops, effects, body },
             hash: place.hash,
             head: head_bytes,

@@ -4,6 +4,7 @@ use crate::batch::Fresh;
 use crate::current::Current;
 use crate::error::ReadError;
 use crate::log::Log;
+use counterfoil_format::body::EffectStatus;
 use counterfoil_rules::gates::Measured;
 use counterfoil_rules::land::World;
 use counterfoil_rules::state::{Leaf, State};
@@ -15,6 +16,18 @@ pub(crate) struct Surroundings<'g> {
     pub log: &'g Log,
     pub underway: &'g VecDeque<(u64, Fresh)>,
     pub fresh: &'g Fresh,
+}
+
+impl Surroundings<'_> {
+    /// The status that a call has, as the rows so far have told, durable or not.
+    pub fn call(&self, row: u64, effect: u32) -> Result<Option<EffectStatus>, ReadError> {
+        let call = (row, effect);
+        let underway = || self.underway.iter().rev().find_map(|(_, fresh)| fresh.calls.get(&call));
+        match self.fresh.calls.get(&call).or_else(underway) {
+            Some(status) => Ok(Some(*status)),
+            None => Ok(self.log.outcomes(row, effect)?.last().map(|(_, status)| *status)),
+        }
+    }
 }
 
 impl State for Surroundings<'_> {

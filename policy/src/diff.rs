@@ -5,13 +5,15 @@ use crate::number::score_text;
 use crate::printing::floor_text;
 use crate::quantity::{size_text, time_text};
 use crate::read_action::tier_name;
+use crate::reading::NEVER;
 use crate::settings::{Bound, Rule, Settings, Span, Stages, Unknown};
 use crate::source::shown;
 use crate::turn::Turn;
 use counterfoil_format::body::Role;
-use counterfoil_format::intent::Kind;
+use counterfoil_format::intent::{Kind, Micros};
 use counterfoil_format::policy::{Floor, PolicyBody};
 use counterfoil_rules::keyring::roles_for;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -103,8 +105,10 @@ impl Found {
         self.set(policy, "separation", (&old.separation, &new.separation), bool::to_string, turn);
         let words = |size: &u64| size_text(*size);
         self.set(policy, "segment_bytes", (&old.segment_bytes, &new.segment_bytes), words, Turn::Neither);
+        let words = |rows: &Option<u64>| rows.map_or_else(|| NEVER.to_owned(), |rows| rows.to_string());
+        self.set(policy, "snapshots", (&old.snapshots, &new.snapshots), words, Turn::Neither);
         let every = |settings: &Settings| settings.drill.unwrap_or(i64::MAX);
-        let words = |drill: &Option<i64>| drill.map_or_else(|| "never".to_owned(), time_text);
+        let words = |drill: &Option<i64>| drill.map_or_else(|| NEVER.to_owned(), time_text);
         let turn = Turn::between(every(new), every(old));
         self.set(policy, "kill_switch.drill", (&old.drill, &new.drill), words, turn);
     }
@@ -137,6 +141,8 @@ impl Found {
         self.set(subject, "tier", (&old.tier, &new.tier), |tier| tier_name(*tier).to_owned(), turn());
         self.set(subject, "live", (&old.live, &new.live), bool::to_string, turn());
         self.set(subject, "reversibility", (&old.reach, &new.reach), |reach| reach.name().to_owned(), turn());
+        let words = |within: &Option<Micros>| within.map_or_else(none, time_text);
+        self.set(subject, "proven", (&old.proven, &new.proven), words, turn());
         let words = |floor: &Option<u32>| floor.map_or_else(none, score_text);
         self.set(subject, "judge", (&old.judge, &new.judge), words, turn());
         self.set(subject, "attested", (&old.attested, &new.attested), bool::to_string, turn());
@@ -221,12 +227,14 @@ fn keys<'m, K: Ord, V>(old: &'m BTreeMap<K, V>, new: &'m BTreeMap<K, V>) -> BTre
     old.keys().chain(new.keys()).collect()
 }
 
-/// Which way each demand of a rule turns: tier, live, reversibility, judge, attested, then the metrics of both, ascending.
+/// Which way each demand of a rule turns: tier, live, reversibility, proven, judge, attested, then the metrics of both,
+/// ascending.
 fn aspects(old: &Rule, new: &Rule) -> Vec<Turn> {
     let mut turns = vec![
         Turn::of_tiers(old.tier, new.tier),
         Turn::between(!old.live, !new.live),
         Turn::between(new.reach, old.reach),
+        Turn::between(old.proven.map(Reverse), new.proven.map(Reverse)),
         Turn::between(old.judge, new.judge),
         Turn::between(old.attested, new.attested),
     ];
@@ -259,6 +267,7 @@ fn rule_words(rule: &Rule) -> String {
     let live = if rule.live { "live" } else { "dry run only" };
     let mut words =
         format!("{}, tier {}, {live}, reversibility {}", rule.class, tier_name(rule.tier), rule.reach);
+    rule.proven.iter().for_each(|within| words += &format!(", proven within {}", time_text(*within)));
     rule.judge.iter().for_each(|floor| words += &format!(", judge {}", score_text(*floor)));
     words += if rule.attested { ", attested" } else { "" };
     for (metric, floor) in &rule.metrics {

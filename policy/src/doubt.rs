@@ -36,6 +36,24 @@ pub enum Doubt {
     /// A judge must sign, and any score will do.
     #[error("the judge must have signed, and any score will do; set `judge` to the least score that will")]
     AnyScore,
+    /// A rule lets through what cannot be taken back, and asks that it be proven.
+    #[error(
+        "what cannot be taken back at all is never proven, so it goes to review although `reversibility` is \"none\"; ask \
+         for a better one, or write proven = \"none\""
+    )]
+    NeverProven,
+    /// Those who record recovery drills may not write evidence.
+    #[error(
+        "recovery drills, which rules with `proven` need, are evidence that only operators can write; name operator for \
+         evidence, too"
+    )]
+    DrillsNotRecorded,
+    /// A snapshot is made every few rows.
+    #[error("each snapshot holds the whole state; let {least} rows or more lie between two")]
+    ManySnapshots {
+        /// How many rows should lie between two.
+        least: u64,
+    },
     /// Those whose decisions rest on readings may write them.
     #[error(
         "executors may write readings, also those that their own decisions rest on; name others in [writers], such as \

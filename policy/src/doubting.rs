@@ -7,8 +7,12 @@ use crate::settings::{Bound, EVERY, Rule, Settings, Span, Stages, Unknown};
 use crate::source::shown;
 use counterfoil_format::body::Role;
 use counterfoil_format::intent::Kind;
+use counterfoil_format::policy::Reach;
 use counterfoil_rules::keyring::roles_for;
 use std::collections::BTreeSet;
+
+/// The least rows between two snapshots that cost little.
+const FEW_ROWS: u64 = 1000;
 
 /// All doubts, each with the byte where it stands, ascending.
 pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> {
@@ -19,15 +23,13 @@ pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> 
         let said = marks.unknown.filter(|_| settings.rules.contains_key(EVERY));
         found.extend(said.map(|at| (at, Doubt::UnknownNeverAsked)));
     }
+    let often = settings.snapshots.is_some_and(|rows| rows < FEW_ROWS);
+    found.extend(often.then_some((marks.snapshots, Doubt::ManySnapshots { least: FEW_ROWS })));
     for (pattern, rule) in &settings.rules {
         let at = marks.rules.get(pattern).copied().unwrap_or(0);
         found.extend(about_rule(settings, pattern, rule).map(|doubt| (at, doubt)));
     }
-    let writers = settings.writers.get(&Kind::Evidence).copied().unwrap_or_else(|| roles_for(Kind::Evidence));
-    let resting = settings.rules.iter().find(|(_, rule)| !rule.metrics.is_empty());
-    if let Some((pattern, _)) = resting.filter(|_| writers & Role::Executor.bit() != 0) {
-        found.push((marks.rules.get(pattern).copied().unwrap_or(0), Doubt::OwnReadings));
-    }
+    found.extend(about_evidence(settings, marks));
     found.extend(about_writers(settings).map(|doubt| (marks.writers, doubt)));
     for ((span, bound), at) in settings.limits.iter().zip(&marks.limits) {
         found.extend(about_limit(settings, span, bound).map(|doubt| (*at, doubt)));
@@ -38,6 +40,17 @@ pub(crate) fn doubts(settings: &Settings, marks: &Marks) -> Vec<(usize, Doubt)> 
     }
     found.sort_by_key(|(at, _)| *at);
     found
+}
+
+/// Readings and recovery drills, and who may write them.
+fn about_evidence(settings: &Settings, marks: &Marks) -> impl Iterator<Item = (usize, Doubt)> {
+    let writers = settings.writers.get(&Kind::Evidence).copied().unwrap_or_else(|| roles_for(Kind::Evidence));
+    let resting = settings.rules.iter().find(|(_, rule)| !rule.metrics.is_empty());
+    let own = resting.filter(|_| writers & Role::Executor.bit() != 0);
+    let own = own.map(|(pattern, _)| (marks.rules.get(pattern).copied().unwrap_or(0), Doubt::OwnReadings));
+    let proven = settings.rules.values().any(|rule| rule.proven.is_some());
+    let unrecorded = proven && writers & Role::Operator.bit() == 0;
+    own.into_iter().chain(unrecorded.then_some((marks.writers, Doubt::DrillsNotRecorded)))
 }
 
 /// Kinds that govern, or bring about what was stopped, and that agents may write.
@@ -55,13 +68,14 @@ fn about_writers(settings: &Settings) -> impl Iterator<Item = Doubt> {
 
 fn about_rule(settings: &Settings, pattern: &str, rule: &Rule) -> impl Iterator<Item = Doubt> {
     let any_score = (rule.attested && rule.judge.is_none()).then_some(Doubt::AnyScore);
+    let never = (rule.proven.is_some() && rule.reach == Reach::Never).then_some(Doubt::NeverProven);
     let less = instead_of(settings, pattern).filter(|(_, wider)| wider.live && rule.live).and_then(
         |(wider, other)| {
             let demands = missing_demands(rule, other);
             (!demands.is_empty()).then(|| Doubt::AsksLess { wider: shown(wider), demands })
         },
     );
-    any_score.into_iter().chain(less)
+    any_score.into_iter().chain(never).chain(less)
 }
 
 /// The rule that would hold for a pattern's actions if it were not there.
@@ -78,7 +92,8 @@ fn missing_demands(rule: &Rule, other: &Rule) -> Vec<String> {
     let signed = (other.attested && !rule.attested).then(|| "a judge's signature".to_owned());
     let metrics = other.metrics.keys().filter(|metric| !rule.metrics.contains_key(*metric));
     let metrics = metrics.map(|metric| format!("the metric `{}`", shown(metric)));
-    judge.into_iter().chain(signed).chain(metrics).collect()
+    let proven = (other.proven.is_some() && rule.proven.is_none()).then(|| "a recovery drill".to_owned());
+    judge.into_iter().chain(signed).chain(metrics).chain(proven).collect()
 }
 
 fn about_limit(settings: &Settings, span: &Span, bound: &Bound) -> impl Iterator<Item = Doubt> {

@@ -43,6 +43,13 @@ pub(crate) fn count(text: &str) -> Result<u32, NumberFault> {
     count.ok_or(NumberFault::Count)
 }
 
+/// Reads a number of rows.
+pub(crate) fn rows(text: &str) -> Result<u64, NumberFault> {
+    let Decimal { mantissa, scale } = decimal(text)?;
+    let rows = u64::try_from(mantissa).ok().filter(|rows| *rows > 0 && scale == 0);
+    rows.ok_or(NumberFault::Rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +95,11 @@ mod tests {
         assert_eq!(count("4294967295"), Ok(u32::MAX));
         for text in ["0", "-1", "1.5", "4294967296"] {
             assert_eq!(count(text), Err(NumberFault::Count), "{text}");
+        }
+        assert_eq!(rows("100000"), Ok(100_000));
+        assert_eq!(rows("18446744073709551615"), Ok(u64::MAX));
+        for text in ["0", "-1", "1.5", "18446744073709551616"] {
+            assert_eq!(rows(text), Err(NumberFault::Rows), "{text}");
         }
     }
 }

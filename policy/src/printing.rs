@@ -21,7 +21,7 @@ const HEAD: &str = "\
 const ACTIONS: &str = "
 # What holds for which actions. A name comes before a prefix such as \"AD_*\", a longer prefix before a shorter one;
 # rules do not add up. `tier` is the least that will do: A, B, C or any. `reversibility` is the least as well: exact,
-# declared, window, compensating or none.
+# declared, window, compensating or none. `proven` is how long ago a recovery drill of its class may have passed.
 ";
 const LIFECYCLE: &str = "
 # The stages of entities: where they may begin, from which they may leave, and which moves there are.
@@ -36,24 +36,7 @@ const WRITERS: &str = "
 /// The text. Writing into a string cannot fail, so what [`Write`] says is put aside.
 pub(crate) fn print(settings: &Settings) -> String {
     let mut out = HEAD.to_owned();
-    match (settings.unknown, settings.rules.contains_key(EVERY)) {
-        (Unknown::Review, true) => out.push_str("\n# No action is unknown: there is a rule for \"*\".\n"),
-        (unknown, _) => drop(writeln!(
-            out,
-            "\n# What becomes of actions without a rule.\nunknown = \"{}\"",
-            unknown.name()
-        )),
-    }
-    let _ =
-        writeln!(out, "# Who judges is another than who plans or writes, and who approves than who wrote.");
-    let _ = writeln!(out, "separation = {}", settings.separation);
-    let _ = writeln!(out, "# A file of the log is closed at this size.");
-    let _ = writeln!(out, "segment_bytes = \"{}\"", size_text(settings.segment_bytes));
-    if settings.lifecycle.is_none() {
-        let _ = writeln!(out, "# Entities may move from any stage to any other.\nlifecycle = \"{FREE}\"");
-    }
-    let drill = settings.drill.map_or_else(|| NEVER.to_owned(), time_text);
-    let _ = writeln!(out, "\n[kill_switch]\n# How often it is tried out.\ndrill = \"{drill}\"");
+    print_whole(settings, &mut out);
     if !settings.rules.is_empty() {
         out.push_str(ACTIONS);
     }
@@ -72,12 +55,42 @@ pub(crate) fn print(settings: &Settings) -> String {
     out
 }
 
+/// The settings of the policy as a whole.
+fn print_whole(settings: &Settings, out: &mut String) {
+    match (settings.unknown, settings.rules.contains_key(EVERY)) {
+        (Unknown::Review, true) => out.push_str("\n# No action is unknown: there is a rule for \"*\".\n"),
+        (unknown, _) => drop(writeln!(
+            out,
+            "\n# What becomes of actions without a rule.\nunknown = \"{}\"",
+            unknown.name()
+        )),
+    }
+    let _ =
+        writeln!(out, "# Who judges is another than who plans or writes, and who approves than who wrote.");
+    let _ = writeln!(out, "separation = {}", settings.separation);
+    let _ = writeln!(out, "# A file of the log is closed at this size.");
+    let _ = writeln!(out, "segment_bytes = \"{}\"", size_text(settings.segment_bytes));
+    let _ = writeln!(out, "# A snapshot of the state is made so many rows after the last one.");
+    let _ = match settings.snapshots {
+        Some(rows) => writeln!(out, "snapshots = {rows}"),
+        None => writeln!(out, "snapshots = \"{NEVER}\""),
+    };
+    if settings.lifecycle.is_none() {
+        let _ = writeln!(out, "# Entities may move from any stage to any other.\nlifecycle = \"{FREE}\"");
+    }
+    let drill = settings.drill.map_or_else(|| NEVER.to_owned(), time_text);
+    let _ = writeln!(out, "\n[kill_switch]\n# How often it is tried out.\ndrill = \"{drill}\"");
+}
+
 fn print_rule(pattern: &str, rule: &Rule, out: &mut String) {
     let _ = writeln!(out, "\n[action.{}]", key(pattern));
     let _ = writeln!(out, "class = \"{}\"", rule.class);
     let _ = writeln!(out, "tier = \"{}\"", tier_name(rule.tier));
     let _ = writeln!(out, "live = {}", rule.live);
     let _ = writeln!(out, "reversibility = \"{}\"", rule.reach);
+    if let Some(within) = rule.proven {
+        let _ = writeln!(out, "proven = \"{}\"", time_text(within));
+    }
     if let Some(floor) = rule.judge {
         let _ = writeln!(out, "judge = {}", score_text(floor));
     }

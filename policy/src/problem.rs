@@ -191,8 +191,13 @@ pub enum Problem {
     /// Nobody writes the genesis.
     #[error("a genesis is written once, when the ledger is made; it has no writers")]
     GenesisWriters,
-    /// A role that writes nothing.
-    #[error("keys with the role {role} write no rows; take it out")]
+    /// Who writes snapshot rows is no matter of policy.
+    #[error(
+        "snapshot rows are written by the ledger's key, an operator or the owner, whatever the policy says; take this out"
+    )]
+    SnapshotWriters,
+    /// A role that writes no rows of which a policy could say so.
+    #[error("keys with the role {role} write no such rows; take it out")]
     WritesNothing {
         /// The role.
         role: Role,
@@ -266,6 +271,9 @@ pub enum NumberFault {
     /// It is no count.
     #[error("a count is a whole number from 1 to 4294967295; what must never be live has live = false")]
     Count,
+    /// It is no number of rows.
+    #[error("it is a whole number of rows, 1 to 18446744073709551615; for none write \"never\"")]
+    Rows,
 }
 
 /// Why a time or a size is refused.

@@ -1,20 +1,22 @@
 //! Reads the rules for actions, and what they take when they do not say otherwise.
 
 use crate::nearest::nearest;
-use crate::number;
 use crate::problem::{Problem, Problems};
 use crate::reading::set;
 use crate::settings::Rule;
 use crate::table::{Entry, entries, name};
-use counterfoil_format::intent::Tier;
+use crate::{number, quantity};
+use counterfoil_format::intent::{Micros, Tier};
 use counterfoil_format::limits;
 use counterfoil_format::policy::{Class, Floor, Reach};
 use std::collections::BTreeMap;
 
-const ACTION: &[&str] = &["class", "tier", "live", "reversibility", "judge", "attested", "metrics"];
-const DEFAULTS: &[&str] = &["class", "live", "reversibility"];
+const ACTION: &[&str] = &["class", "tier", "live", "reversibility", "proven", "judge", "attested", "metrics"];
+const DEFAULTS: &[&str] = &["class", "live", "reversibility", "proven"];
 /// The word for the newest threshold that was computed of a metric.
 pub(crate) const CALIBRATED: &str = "calibrated";
+/// The word for no recovery drill, where [defaults] ask for one.
+const NONE: &str = "none";
 
 /// What rules take when they do not say otherwise.
 #[derive(Debug, Default)]
@@ -22,6 +24,7 @@ pub(crate) struct Defaults {
     class: Option<Class>,
     live: Option<bool>,
     reach: Option<Reach>,
+    proven: Option<Micros>,
 }
 
 impl Defaults {
@@ -33,6 +36,7 @@ impl Defaults {
                 "class" => defaults.class = class(&entry, problems),
                 "live" => defaults.live = entry.boolean(problems),
                 "reversibility" => defaults.reach = reach(&entry, problems),
+                "proven" => set(&mut defaults.proven, proven(&entry, problems)),
                 _ => entry.unknown("[defaults]", DEFAULTS, problems),
             }
         }
@@ -45,6 +49,7 @@ impl Defaults {
             class: self.class.unwrap_or(silent.class),
             live: self.live.unwrap_or(silent.live),
             reach: self.reach.unwrap_or(silent.reach),
+            proven: self.proven,
             ..silent
         }
     }
@@ -65,6 +70,7 @@ pub(crate) fn read_action(
             "tier" => tier = entry.word("tier", TIERS, tier_name, problems),
             "live" => set(&mut rule.live, entry.boolean(problems)),
             "reversibility" => set(&mut rule.reach, reach(&entry, problems)),
+            "proven" => set(&mut rule.proven, proven(&entry, problems)),
             "judge" => rule.judge = entry.score(problems),
             "attested" => set(&mut rule.attested, entry.boolean(problems)),
             "metrics" => rule.metrics = read_metrics(&entry, problems),
@@ -85,6 +91,15 @@ fn class(entry: &Entry<'_>, problems: &mut Problems<'_>) -> Option<Class> {
 
 fn reach(entry: &Entry<'_>, problems: &mut Problems<'_>) -> Option<Reach> {
     entry.word("reversibility", Reach::ALL, Reach::name, problems)
+}
+
+/// How long ago a recovery drill may have passed, or that none is asked for.
+fn proven(entry: &Entry<'_>, problems: &mut Problems<'_>) -> Option<Option<Micros>> {
+    if entry.is_text(NONE) {
+        return Some(None);
+    }
+    let wanted = "a time in quotes, such as \"30 days\", or \"none\"";
+    entry.quantity(wanted, quantity::time, problems).map(Some)
 }
 
 /// The tiers, the highest first.

@@ -13,12 +13,10 @@ pub(crate) fn read_writers(entry: &Entry<'_>, problems: &mut Problems<'_>) -> BT
     let table = entry.table("a table of lists by kind, [writers]", problems);
     for entry in table.into_iter().flat_map(entries) {
         let Some(kind) = entry.key_word("kind of row", Kind::ALL, Kind::name, problems) else { continue };
-        if kind == Kind::Genesis {
-            problems.push(entry.key_at, Problem::GenesisWriters);
-            continue;
-        }
-        if let Some(roles) = read_roles(kind, &entry, problems) {
-            writers.insert(kind, roles);
+        match kind {
+            Kind::Genesis => problems.push(entry.key_at, Problem::GenesisWriters),
+            Kind::Snapshot => problems.push(entry.key_at, Problem::SnapshotWriters),
+            _ => writers.extend(read_roles(kind, &entry, problems).map(|roles| (kind, roles))),
         }
     }
     writers

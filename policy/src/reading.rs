@@ -1,7 +1,6 @@
 //! From the text of a policy file to its settings.
 
 use crate::problem::{Problem, Problems};
-use crate::quantity;
 use crate::read_action::{Defaults, read_action};
 use crate::read_lifecycle::read_lifecycle;
 use crate::read_limit::read_limits;
@@ -9,6 +8,7 @@ use crate::read_writers::read_writers;
 use crate::settings::{EVERY, Settings, Unknown};
 use crate::source::shown;
 use crate::table::{Entry, entries, pattern};
+use crate::{number, quantity};
 use counterfoil_format::limits;
 use std::collections::BTreeMap;
 use toml::de::DeTable;
@@ -17,6 +17,7 @@ const SETTINGS: &[&str] = &[
     "unknown",
     "separation",
     "segment_bytes",
+    "snapshots",
     "kill_switch",
     "defaults",
     "action",
@@ -25,13 +26,14 @@ const SETTINGS: &[&str] = &[
     "writers",
 ];
 const SWITCH: &[&str] = &["drill"];
-/// The word for no drills.
+/// The word for no drills, and for no snapshots.
 pub(crate) const NEVER: &str = "never";
 
 /// Where things stand in the file, by the byte, for what is said of them later.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     pub unknown: Option<usize>,
+    pub snapshots: usize,
     pub lifecycle: usize,
     pub writers: usize,
     /// By pattern.
@@ -109,6 +111,10 @@ fn read_settings(
                     entry.quantity("a size in quotes, such as \"64 MiB\"", quantity::segment, problems);
                 set(&mut settings.segment_bytes, size);
             }
+            "snapshots" => {
+                marks.snapshots = entry.at;
+                set(&mut settings.snapshots, read_snapshots(&entry, problems));
+            }
             "kill_switch" => read_switch(&entry, settings, problems),
             "defaults" => {}
             "action" => read_actions(&entry, &defaults, settings, marks, problems),
@@ -134,6 +140,15 @@ pub(crate) fn set<T>(setting: &mut T, read: Option<T>) {
     if let Some(value) = read {
         *setting = value;
     }
+}
+
+/// Rows from one snapshot to the next, or none.
+fn read_snapshots(entry: &Entry<'_>, problems: &mut Problems<'_>) -> Option<Option<u64>> {
+    if entry.is_text(NEVER) {
+        return Some(None);
+    }
+    let wanted = "a whole number of rows, without quotes, or \"never\"";
+    entry.number(wanted, number::rows, problems).map(Some)
 }
 
 fn read_switch(entry: &Entry<'_>, settings: &mut Settings, problems: &mut Problems<'_>) {

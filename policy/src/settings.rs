@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub separation: bool,
     pub segment_bytes: u64,
     pub drill: Option<Micros>,
+    /// Rows from one snapshot to the next.
+    pub snapshots: Option<u64>,
     /// By pattern.
     pub rules: BTreeMap<String, Rule>,
     pub lifecycle: Option<Stages>,
@@ -41,6 +43,8 @@ pub(crate) struct Rule {
     pub tier: Tier,
     pub live: bool,
     pub reach: Reach,
+    /// How long ago a recovery drill may have passed.
+    pub proven: Option<Micros>,
     /// In parts per million.
     pub judge: Option<u32>,
     pub attested: bool,
@@ -77,6 +81,7 @@ static OPEN: Rule = Rule {
     tier: Tier::Unstated,
     live: true,
     reach: Reach::Never,
+    proven: None,
     judge: None,
     attested: false,
     metrics: BTreeMap::new(),
@@ -103,6 +108,7 @@ impl Settings {
             separation: true,
             segment_bytes: 64 << 20,
             drill: Some(30 * 86_400_000_000),
+            snapshots: Some(100_000),
             rules: BTreeMap::new(),
             lifecycle: Some(Stages::usual()),
             limits: BTreeMap::new(),
@@ -125,6 +131,7 @@ impl Settings {
             lifecycle: self.lifecycle.as_ref().map(Stages::body),
             limits: self.limits.iter().map(|(span, bound)| span.body(bound)).collect(),
             drill_period: self.drill,
+            snapshot_rows: self.snapshots,
             segment_bytes: self.segment_bytes,
         }
     }
@@ -138,6 +145,7 @@ impl Settings {
             separation: body.separation,
             segment_bytes: body.segment_bytes,
             drill: body.drill_period,
+            snapshots: body.snapshot_rows,
             rules: rules.into_iter().map(|rule| (rule.pattern.to_owned(), Rule::from_body(rule))).collect(),
             lifecycle: body.lifecycle.as_ref().map(Stages::from_body),
             limits: body
@@ -180,6 +188,7 @@ impl Rule {
             tier: Self::tier_of(Class::Hard),
             live: false,
             reach: Reach::Compensating,
+            proven: None,
             judge: None,
             attested: false,
             metrics: BTreeMap::new(),
@@ -203,6 +212,7 @@ impl Rule {
             judge_floor: self.judge,
             attested: self.attested,
             reach: self.reach,
+            proven: self.proven,
             metrics: self.metrics.iter().map(|(metric, &floor)| MetricFloor { metric, floor }).collect(),
         }
     }
@@ -213,6 +223,7 @@ impl Rule {
             tier: rule.tier,
             live: rule.live,
             reach: rule.reach,
+            proven: rule.proven,
             judge: rule.judge_floor,
             attested: rule.attested,
             metrics: rule.metrics.iter().map(|least| (least.metric.to_owned(), least.floor)).collect(),

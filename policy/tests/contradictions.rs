@@ -33,6 +33,15 @@ fn scores_and_other_numbers() {
             )
         );
     }
+    for rows in ["0", "-1", "2.5", "18446744073709551616"] {
+        assert_eq!(
+            fault(&format!("snapshots = {rows}")),
+            format!(
+                "1:13: `{rows}` cannot be taken for `snapshots`: it is a whole number of rows, 1 to 18446744073709551615; \
+                 for none write \"never\""
+            )
+        );
+    }
     let told = limit("sum = { field = \"spend\", at_most = -0.01 }");
     assert_eq!(told, "7:36: `-0.01` cannot be taken for `at_most`: it is below 0");
 }
@@ -50,6 +59,11 @@ fn times_and_sizes() {
         "6:10: `999999999 days` cannot be taken for `window`: it is too long"
     );
     assert!(fault("kill_switch.drill = \"0 days\"").ends_with("it must be above 0"));
+    assert!(rule("proven = \"0 h\"").ends_with("cannot be taken for `proven`: it must be above 0"));
+    assert_eq!(
+        fault("[defaults]\nproven = \"never\""),
+        format!("2:10: `never` cannot be taken for `proven`: {unit}")
+    );
     assert_eq!(
         fault("segment_bytes = \"64 MB\""),
         "1:17: `64 MB` cannot be taken for `segment_bytes`: write a whole number and one of GiB, MiB, KiB, bytes"
@@ -160,10 +174,13 @@ fn writers_that_lock_somebody_out() {
         "2:12: nobody could write decision rows; name a role, or leave decision out for the usual ones"
     );
     assert!(with("key = []").contains("nobody could write key rows"));
-    assert_eq!(with("outcome = [\"ledger\"]"), "2:12: keys with the role ledger write no rows; take it out");
+    assert_eq!(
+        with("outcome = [\"ledger\"]"),
+        "2:12: keys with the role ledger write no such rows; take it out"
+    );
     assert_eq!(
         with("outcome = [\"operator\", \"auditor\"]"),
-        "2:24: keys with the role auditor write no rows; take it out"
+        "2:24: keys with the role auditor write no such rows; take it out"
     );
     assert_eq!(
         with("outcome = [\"judge\", \"judge\"]"),
@@ -172,6 +189,11 @@ fn writers_that_lock_somebody_out() {
     assert_eq!(
         with("genesis = [\"owner\"]"),
         "2:1: a genesis is written once, when the ledger is made; it has no writers"
+    );
+    assert_eq!(
+        with("snapshot = [\"owner\"]"),
+        "2:1: snapshot rows are written by the ledger's key, an operator or the owner, whatever the policy says; take \
+         this out"
     );
 }
 

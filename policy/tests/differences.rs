@@ -42,6 +42,9 @@ fn settings() {
             "kill_switch.drill: 30 days -> 7 days (stricter)",
         ]
     );
+    assert_eq!(changes("", "snapshots = 5000"), ["snapshots: 100000 -> 5000"]);
+    assert_eq!(changes("", "snapshots = \"never\""), ["snapshots: 100000 -> never"]);
+    assert_eq!(changes("", "snapshots = 100000"), [""; 0]);
     assert_eq!(
         changes("", "kill_switch.drill = \"never\""),
         ["kill_switch.drill: 30 days -> never (looser)"]
@@ -54,13 +57,14 @@ fn rules() {
     assert_eq!(
         changes(
             soft,
-            "[action.AD]\nclass = \"hard\"\nreversibility = \"exact\"\nattested = true\njudge = 0.9\nmetrics = { ctr = 1, roas = \"calibrated\" }"
+            "[action.AD]\nclass = \"hard\"\nreversibility = \"exact\"\nproven = \"30 days\"\nattested = true\njudge = 0.9\nmetrics = { ctr = 1, roas = \"calibrated\" }"
         ),
         [
             "action AD: class: soft -> hard",
             "action AD: tier: B -> A (stricter)",
             "action AD: live: true -> false (stricter)",
             "action AD: reversibility: compensating -> exact (stricter)",
+            "action AD: proven: none -> 30 days (stricter)",
             "action AD: judge: none -> 0.9 (stricter)",
             "action AD: attested: false -> true (stricter)",
             "action AD: metrics.ctr: none -> 1 (stricter)",
@@ -78,6 +82,13 @@ fn rules() {
         changes(&format!("{soft}judge = 0.78"), &format!("{soft}judge = 0.7")),
         ["action AD: judge: 0.78 -> 0.7 (looser)"]
     );
+    let proven = |within: &str| format!("{soft}proven = \"{within}\"");
+    assert_eq!(
+        changes(&proven("30 days"), &proven("24 h")),
+        ["action AD: proven: 30 days -> 1 day (stricter)"]
+    );
+    let longest = "9223372036854775807 us";
+    assert_eq!(changes(&proven(longest), soft), [format!("action AD: proven: {longest} -> none (looser)")]);
 }
 
 #[test]
@@ -95,12 +106,12 @@ fn rules_that_come_and_go_are_told_with_what_holds_instead() {
         changes(
             wide,
             &format!(
-                "{wide}[action.AD_STOP]\nclass = \"soft\"\nlive = true\njudge = 0.9\nattested = true\nmetrics = {{ a = 1 }}"
+                "{wide}[action.AD_STOP]\nclass = \"soft\"\nlive = true\nproven = \"7 days\"\njudge = 0.9\nattested = true\nmetrics = {{ a = 1 }}"
             )
         ),
         [
-            "action AD_STOP: new: soft, tier B, live, reversibility compensating, judge 0.9, attested, a 1; before the rule \
-          for AD* (stricter)"
+            "action AD_STOP: new: soft, tier B, live, reversibility compensating, proven within 7 days, judge 0.9, \
+          attested, a 1; before the rule for AD* (stricter)"
         ]
     );
     assert_eq!(

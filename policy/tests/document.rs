@@ -9,7 +9,7 @@ use counterfoil_format::policy::Reach;
 use counterfoil_format::value::Decimal;
 use counterfoil_policy::PolicyFile;
 use counterfoil_rules::gates::{Asked, Judged, Sight, is_clearable};
-use counterfoil_rules::governance::{InForce, Switch};
+use counterfoil_rules::governance::{InForce, RecoveryDrill, Switch};
 use counterfoil_rules::keyring::roles_for;
 use counterfoil_rules::limits::{Amounts, Limits};
 use counterfoil_rules::number::Magnitude;
@@ -87,7 +87,8 @@ fn its_moves_are_those_of_a_file_that_says_none() {
 #[test]
 fn its_writers_are_the_usual_ones() {
     let rows = table(&document(), "writers");
-    let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Genesis).collect();
+    let kinds: Vec<Kind> =
+        Kind::ALL.iter().copied().filter(|kind| !matches!(kind, Kind::Genesis | Kind::Snapshot)).collect();
     assert_eq!(rows.len(), kinds.len());
     for (row, kind) in rows.iter().zip(kinds) {
         let roles: Vec<&str> = Role::in_set(roles_for(kind)).map(Role::name).collect();
@@ -98,6 +99,9 @@ fn its_writers_are_the_usual_ones() {
             assert_eq!(alone.is_ok(), fit, "{kind} {role}");
         }
     }
+    let roles: Vec<&str> = Role::in_set(roles_for(Kind::Snapshot)).map(Role::name).collect();
+    assert_eq!(roles, ["owner", "operator", "ledger"], "as the text below the table says");
+    assert!(PolicyFile::parse("[writers]\nsnapshot = [\"owner\"]").is_err());
 }
 
 #[test]
@@ -148,6 +152,10 @@ impl Sight for Decision {
     }
 
     fn calibrated(&self, _: &str) -> Result<Option<Decimal>, Infallible> {
+        Ok(None)
+    }
+
+    fn drilled(&self, _: Reach) -> Result<Option<RecoveryDrill>, Infallible> {
         Ok(None)
     }
 

@@ -36,6 +36,7 @@ fn the_default_one_is_that_of_a_shop() {
     let body = file.body();
     assert!(body.separation);
     assert_eq!(body.segment_bytes, 64 << 20);
+    assert_eq!(body.snapshot_rows, Some(100_000));
     assert_eq!(body.drill_period, Some(30 * 24 * 3600 * 1_000_000));
     let policy = Policy::from_body(&body);
     let expected = [
@@ -74,14 +75,15 @@ fn the_default_one_spells_out_what_an_empty_file_means() {
     assert_eq!(changes.len(), 8);
 }
 
-/// The file with the # taken away from its examples: comments behind an empty one that begin a table or name metrics.
+/// The file with the # taken away from its examples: comments behind an empty one that begin a table or set something
+/// in one.
 fn with_examples(text: &str) -> (String, usize) {
     let (mut out, mut examples) = (String::new(), 0);
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         out += line;
         out += "\n";
-        let begins = |next: &&str| next.starts_with("# [") || next.starts_with("# metrics");
+        let begins = |next: &&str| ["# [", "# metrics", "# proven"].iter().any(|code| next.starts_with(code));
         if line != "#" || !lines.peek().is_some_and(begins) {
             continue;
         }
@@ -98,11 +100,12 @@ fn with_examples(text: &str) -> (String, usize) {
 #[test]
 fn the_commented_examples_are_right() {
     let (text, examples) = with_examples(preset("default").unwrap().text);
-    assert_eq!(examples, 10, "{text}");
+    assert_eq!(examples, 11, "{text}");
     let file = PolicyFile::parse(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     assert_eq!(file.warnings(), [], "{text}");
     assert_eq!(file.body().limits.len(), 2);
     assert_eq!(file.body().writers.len(), 1);
     assert_eq!(file.body().actions.len(), 8);
     assert_eq!(file.body().actions.iter().map(|rule| rule.metrics.len()).sum::<usize>(), 2);
+    assert!(file.body().actions.iter().all(|rule| rule.proven == Some(30 * 24 * 3600 * 1_000_000)));
 }

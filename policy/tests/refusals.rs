@@ -49,8 +49,13 @@ fn what_is_no_setting() {
     );
     assert_eq!(
         fault("[defaults]\ntier = \"B\""),
-        "2:1: [defaults] has no setting `tier`; there are class, live, reversibility"
+        "2:1: [defaults] has no setting `tier`; there are class, live, reversibility, proven"
     );
+    assert_eq!(
+        fault("snapshot = 1000"),
+        "1:1: a policy has no setting `snapshot`; did you mean `snapshots`?"
+    );
+    assert_eq!(rule("provn = \"1 h\""), "3:1: an action has no setting `provn`; did you mean `proven`?");
     assert_eq!(rule("clas = \"soft\""), "3:1: an action has no setting `clas`; did you mean `class`?");
     assert_eq!(
         rule("[action.AD.metric]\nroas = 1"),
@@ -91,6 +96,18 @@ fn what_is_of_another_type() {
             "segment_bytes = 64",
             "1:17: `segment_bytes` is a size in quotes, such as \"64 MiB\", and this is a number",
         ),
+        (
+            "snapshots = true",
+            "1:13: `snapshots` is a whole number of rows, without quotes, or \"never\", and this is true or false",
+        ),
+        (
+            "snapshots = \"100000\"",
+            "1:13: `snapshots` is a whole number of rows, without quotes, or \"never\", and this is a text",
+        ),
+        (
+            "[defaults]\nproven = 30",
+            "2:10: `proven` is a time in quotes, such as \"30 days\", or \"none\", and this is a number",
+        ),
         ("kill_switch = 30", "1:15: `kill_switch` is a table, [kill_switch], and this is a number"),
         (
             "[kill_switch]\ndrill = 30",
@@ -117,6 +134,10 @@ fn what_is_of_another_type() {
     assert_eq!(
         rule("judge = \"0.78\""),
         "3:9: `judge` is a number from 0 to 1, without quotes, and this is a text"
+    );
+    assert_eq!(
+        rule("proven = true"),
+        "3:10: `proven` is a time in quotes, such as \"30 days\", or \"none\", and this is true or false"
     );
     assert_eq!(
         rule("metrics = [\"roas\"]"),

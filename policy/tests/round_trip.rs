@@ -29,6 +29,7 @@ struct Policy {
     lifecycle: Option<Stages>,
     limits: BTreeMap<Span, Bound>,
     drill_period: Option<i64>,
+    snapshot_rows: Option<u64>,
     segment_bytes: u64,
 }
 
@@ -40,6 +41,7 @@ struct Rule {
     judge_floor: Option<u32>,
     attested: bool,
     reach: Reach,
+    proven: Option<i64>,
     metrics: BTreeMap<String, Floor>,
 }
 
@@ -56,6 +58,7 @@ impl Policy {
             }),
             limits: self.limits.iter().map(|(key, bound)| limit_body(key, bound)).collect(),
             drill_period: self.drill_period,
+            snapshot_rows: self.snapshot_rows,
             segment_bytes: self.segment_bytes,
         }
     }
@@ -71,6 +74,7 @@ impl Rule {
             judge_floor: self.judge_floor,
             attested: self.attested,
             reach: self.reach,
+            proven: self.proven,
             metrics: self.metrics.iter().map(|(metric, &floor)| MetricFloor { metric, floor }).collect(),
         }
     }
@@ -118,6 +122,14 @@ fn decimal() -> impl Strategy<Value = Decimal> {
     (mantissa, 0u8..=38).prop_map(|(mantissa, scale)| Decimal { mantissa, scale })
 }
 
+fn time() -> impl Strategy<Value = Option<i64>> {
+    prop_oneof![
+        Just(None),
+        (1..=i64::MAX).prop_map(Some),
+        (1i64..90).prop_map(|days| Some(days * 86_400_000_000))
+    ]
+}
+
 fn rule() -> impl Strategy<Value = Rule> {
     let floor = prop_oneof![decimal().prop_map(Floor::Fixed), Just(Floor::Calibrated)];
     let rule = (
@@ -127,6 +139,7 @@ fn rule() -> impl Strategy<Value = Rule> {
         of(0u32..=1_000_000),
         any::<bool>(),
         select(Reach::ALL),
+        time(),
         btree_map(name(), floor, 0..4),
     );
     let open = Rule {
@@ -136,15 +149,17 @@ fn rule() -> impl Strategy<Value = Rule> {
         judge_floor: None,
         attested: false,
         reach: Reach::Never,
+        proven: None,
         metrics: BTreeMap::new(),
     };
-    let any_rule = rule.prop_map(|(live, class, tier, judge_floor, attested, reach, metrics)| Rule {
+    let any_rule = rule.prop_map(|(live, class, tier, judge_floor, attested, reach, proven, metrics)| Rule {
         live,
         class,
         tier,
         judge_floor,
         attested,
         reach,
+        proven,
         metrics,
     });
     prop_oneof![4 => any_rule, 1 => Just(open)]
@@ -177,7 +192,8 @@ fn limits() -> impl Strategy<Value = BTreeMap<Span, Bound>> {
 
 /// Roles of which everything is allowed but for what would lock somebody out.
 fn writers() -> impl Strategy<Value = BTreeMap<Kind, u8>> {
-    let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| *kind != Kind::Genesis).collect();
+    let kinds: Vec<Kind> =
+        Kind::ALL.iter().copied().filter(|kind| !matches!(kind, Kind::Genesis | Kind::Snapshot)).collect();
     btree_map(select(kinds), 0u8..0x20, 0..6).prop_map(|mut writers| {
         writers.iter_mut().for_each(|(_, roles)| *roles |= Role::Owner.bit());
         writers
@@ -185,22 +201,20 @@ fn writers() -> impl Strategy<Value = BTreeMap<Kind, u8>> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    let drill = prop_oneof![
-        Just(None),
-        (1..=i64::MAX).prop_map(Some),
-        (1i64..90).prop_map(|days| Some(days * 86_400_000_000))
-    ];
     let segment = prop_oneof![4096..=1u64 << 32, (1u64..4096).prop_map(|mib| mib << 20)];
     let rules = btree_map(pattern(), rule(), 0..8);
-    (writers(), any::<bool>(), rules, of(lifecycle()), limits(), drill, segment).prop_map(
-        |(writers, separation, rules, lifecycle, limits, drill_period, segment_bytes)| Policy {
-            writers,
-            separation,
-            rules,
-            lifecycle,
-            limits,
-            drill_period,
-            segment_bytes,
+    (writers(), any::<bool>(), rules, of(lifecycle()), limits(), time(), of(1..=u64::MAX), segment).prop_map(
+        |(writers, separation, rules, lifecycle, limits, drill_period, snapshot_rows, segment_bytes)| {
+            Policy {
+                writers,
+                separation,
+                rules,
+                lifecycle,
+                limits,
+                drill_period,
+                snapshot_rows,
+                segment_bytes,
+            }
         },
     )
 }
@@ -273,7 +287,7 @@ proptest! {
     }
 
     #[test]
-    fn policies_differ_exactly_when_a_difference_is_told(old in policy(), new in policy(), part in 0..7) {
+    fn policies_differ_exactly_when_a_difference_is_told(old in policy(), new in policy(), part in 0..8) {
         let mut near = old.clone();
         match part {
             0 => near.writers = new.writers,
@@ -282,6 +296,7 @@ proptest! {
             3 => near.lifecycle = new.lifecycle,
             4 => near.limits = new.limits,
             5 => near.drill_period = new.drill_period,
+            6 => near.snapshot_rows = new.snapshot_rows,
             _ => near.segment_bytes = new.segment_bytes,
         }
         let told = diff(&old.body(), &near.body());
@@ -320,4 +335,13 @@ fn what_is_made_to_be_large_is_read_in_time() {
     ] {
         read_any(&unit.repeat(200_000 / unit.len()));
     }
+}
+
+#[test]
+fn what_a_rule_says_goes_before_the_defaults() {
+    let text = "[defaults]\nproven = \"30 days\"\n[action.A]\n[action.B]\nproven = \"1 h\"\n[action.C]\nproven = \"none\"";
+    let file = PolicyFile::parse(text).unwrap();
+    let proven = |file: &PolicyFile| file.body().actions.iter().map(|rule| rule.proven).collect::<Vec<_>>();
+    assert_eq!(proven(&file), [Some(30 * 86_400_000_000), Some(3_600_000_000), None]);
+    assert_eq!(proven(&PolicyFile::parse(&file.to_toml()).unwrap()), proven(&file));
 }

@@ -48,6 +48,18 @@ fn a_rule_that_takes_the_place_of_one_that_asks_for_more() {
         "{wide}[action.\"REPLY_*\"]\nlive = true\njudge = 0.9\nattested = true\nmetrics = {{ csat = 3 }}"
     ));
     assert_eq!(nested, NONE);
+    let proven = |narrow: &str| {
+        warned(&format!(
+            "[action.\"AD*\"]\nlive = true\nproven = \"7 days\"\n[action.AD_STOP]\nlive = true\n{narrow}"
+        ))
+    };
+    assert_eq!(
+        proven(""),
+        [
+            "4:9: rules do not add up: this one takes the place of `AD*`, and does not ask for a recovery drill"
+        ]
+    );
+    assert_eq!(proven("proven = \"30 days\""), NONE);
     let nested = warned("[action.\"AD*\"]\nlive = true\njudge = 0.5\n[action.\"AD_*\"]\nlive = true");
     assert_eq!(
         nested,
@@ -133,6 +145,35 @@ fn readings_by_those_who_rest_on_them() {
     let executors = format!("{rests}[writers]\nevidence = [\"executor\", \"operator\"]\n");
     assert_eq!(warned(&executors), told);
     assert_eq!(warned("[action.AD]\nlive = true\n"), [""; 0]);
+}
+
+#[test]
+fn drills_that_prove_nothing() {
+    let never = "what cannot be taken back at all is never proven, so it goes to review although `reversibility` is \
+                 \"none\"; ask for a better one, or write proven = \"none\"";
+    let reach = "reversibility = \"none\"";
+    assert_eq!(warned(&format!("{RULE}{reach}\nproven = \"7 days\"")), [format!("1:9: {never}")]);
+    let defaults = format!("[defaults]\nproven = \"7 days\"\n{RULE}");
+    assert_eq!(warned(&defaults), NONE);
+    assert_eq!(warned(&format!("{defaults}{reach}")), [format!("3:9: {never}")]);
+    assert_eq!(warned(&format!("{defaults}{reach}\nproven = \"none\"")), NONE);
+    assert_eq!(
+        warned(&format!("{defaults}[writers]\nevidence = [\"judge\"]")),
+        [
+            "5:1: recovery drills, which rules with `proven` need, are evidence that only operators can write; name operator \
+          for evidence, too"
+        ]
+    );
+    assert_eq!(warned(&format!("{RULE}[writers]\nevidence = [\"judge\"]")), NONE);
+}
+
+#[test]
+fn snapshots_in_quick_succession() {
+    let told = "1:13: each snapshot holds the whole state; let 1000 rows or more lie between two";
+    assert_eq!(warned(&format!("snapshots = 999\n{RULE}")), [told]);
+    for rows in ["1000", "100_000", "18446744073709551615", "\"never\""] {
+        assert_eq!(warned(&format!("snapshots = {rows}\n{RULE}")), NONE);
+    }
 }
 
 #[test]

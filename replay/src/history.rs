@@ -1,6 +1,8 @@
 //! What replay needs to see of a log.
 
+use counterfoil_format::body::EffectStatus;
 use counterfoil_format::row::Row;
+use counterfoil_rules::state::Held;
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
@@ -22,9 +24,55 @@ pub trait History {
         look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
     ) -> Result<(), Self::Error>;
 
-    /// The rows whose ops name a key, ascending, whatever became of them.
-    fn rows_of_key(&self, key: &str) -> Result<Vec<u64>, Self::Error>;
+    /// The rows of a range whose ops touch a key in this way, ascending, whatever became of them; and perhaps others.
+    fn rows_of_key(&self, key: &str, touch: Touch, within: Range<u64>) -> Result<Vec<u64>, Self::Error>;
+
+    /// The rows that point to a row as evidence, ascending, whatever became of them.
+    fn citing(&self, row: u64) -> Result<Vec<u64>, Self::Error>;
+
+    /// The applied rollback rows that are forced or partial, ascending.
+    fn inexact(&self) -> Result<Vec<u64>, Self::Error>;
+
+    /// The applied rollback rows that call for effects, ascending, each with the places of these.
+    fn calling(&self) -> Result<Vec<(u64, Vec<u32>)>, Self::Error>;
+
+    /// The status of a call, as the newest applied row tells that tells of it.
+    fn call(&self, row: u64, effect: u32) -> Result<Option<EffectStatus>, Self::Error>;
+
+    /// The newest state that is stored of a moment with at most so many rows.
+    fn stored(&self, _size: u64) -> Result<Option<Box<dyn StoredState + '_>>, Self::Error> {
+        Ok(None)
+    }
 }
+
+/// How operations touch a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touch {
+    /// They do more than add to it: set it, remove it, or look at what it holds.
+    Set,
+    /// In any way.
+    Any,
+}
+
+/// A state that was stored as it was after some rows. Whoever stores it need not be believed: a state that is read whole is
+/// held against its digest, and the ledger decides by its own state whatever a preview says.
+pub trait StoredState {
+    /// How many rows it is the state after.
+    fn size(&self) -> u64;
+
+    /// Its digest, as a snapshot row has pinned it.
+    fn digest(&self) -> counterfoil_format::Hash;
+
+    /// What a key held. An error says that the store is damaged, and is to be done without.
+    fn get(&self, key: &str) -> Result<Option<Held>, DamagedStore>;
+
+    /// Hands over what is held by the keys that begin with a prefix, ascending.
+    fn scan(&self, prefix: &str, take: &mut dyn FnMut(&str, Held)) -> Result<(), DamagedStore>;
+}
+
+/// A stored state that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DamagedStore;
 
 /// Keys above which rows are read in order rather than looked up by key.
 pub(crate) const MANY_KEYS: usize = 256;
@@ -59,12 +107,12 @@ fn look_up<H: History>(
         return Ok(None);
     }
     for key in keys {
-        let found = history.rows_of_key(key)?;
+        let found = history.rows_of_key(key, Touch::Any, range.clone())?;
         looked += found.len() as u64;
         if looked > few {
             return Ok(None);
         }
-        rows.extend(found.into_iter().filter(|row| range.contains(row)));
+        rows.extend(found);
     }
     Ok(Some(rows))
 }

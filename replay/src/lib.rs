@@ -5,7 +5,8 @@
 //!
 //! ```
 //! use counterfoil_format::row::Row;
-//! use counterfoil_replay::{history::History, state::state_after};
+//! use counterfoil_format::body::EffectStatus;
+//! use counterfoil_replay::{history::{History, Touch}, state::state_after};
 //! use std::ops::{ControlFlow, Range};
 //!
 //! /// A ledger without rows.
@@ -20,7 +21,13 @@
 //!     fn scan(&self, _: Range<u64>, _: impl FnMut(&Row<'_>) -> ControlFlow<()>) -> std::io::Result<()> {
 //!         Ok(())
 //!     }
-//!     fn rows_of_key(&self, _: &str) -> std::io::Result<Vec<u64>> { Ok(Vec::new()) }
+//!     fn rows_of_key(&self, _: &str, _: Touch, _: Range<u64>) -> std::io::Result<Vec<u64>> {
+//!         Ok(Vec::new())
+//!     }
+//!     fn inexact(&self) -> std::io::Result<Vec<u64>> { Ok(Vec::new()) }
+//!     fn calling(&self) -> std::io::Result<Vec<(u64, Vec<u32>)>> { Ok(Vec::new()) }
+//!     fn citing(&self, _: u64) -> std::io::Result<Vec<u64>> { Ok(Vec::new()) }
+//!     fn call(&self, _: u64, _: u32) -> std::io::Result<Option<EffectStatus>> { Ok(None) }
 //! }
 //!
 //! assert!(state_after(&Nothing, 0)?.is_empty());
@@ -28,10 +35,15 @@
 //! # Ok::<(), counterfoil_replay::history::ReplayError<std::io::Error>>(())
 //! ```
 
-mod dependants;
+mod ahead;
+mod dependence;
 pub mod diff;
+pub mod drill;
+pub mod effects;
 pub mod history;
+pub mod horizon;
 pub mod operation;
 pub mod plan;
 pub mod rehearsal;
+pub mod selection;
 pub mod state;

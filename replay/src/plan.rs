@@ -1,21 +1,31 @@
-//! Plans: which rows are taken back, in which order. A plan changes nothing; the ledger lands it as rollback rows.
+//! Plans: which rows are taken back, how, and in which order. A plan changes nothing; the ledger lands it as rollback rows.
 
-pub use crate::dependants::Dependant;
-use crate::dependants::{Touched, dependants_of, touched};
+mod error;
+mod preview;
+mod restore;
+mod standing;
+
+pub use self::error::PlanError;
+pub use self::preview::preview;
+pub use self::restore::plan_restore;
+use self::standing::check_standing;
+use crate::ahead::Ahead;
+use crate::dependence::Building;
+pub use crate::dependence::Dependant;
+use crate::effects::{Calling, Unresolved, effects_of};
+pub use crate::effects::{Does, PlannedCall, Staying};
 use crate::history::{History, ReplayError};
-use crate::state::{PastState, state_of_keys};
 use counterfoil_format::Hash;
-use counterfoil_format::codec::CodecError;
-use counterfoil_format::content::{Effect, Subject};
-use counterfoil_format::intent::Kind;
-use counterfoil_format::landing::{Landing, Outcome, Reason};
-use counterfoil_format::limits;
+use counterfoil_format::body::Manner;
+use counterfoil_format::content::Subject;
+use counterfoil_format::intent::{Kind, Micros};
+use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::{decode_ops, encode_ops};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
-use counterfoil_rules::governance::{Governance, GovernanceError};
+use counterfoil_rules::governance::Governance;
+use counterfoil_rules::rollback::can_be_taken_back;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 /// One row that is taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +40,29 @@ pub struct Reversal {
     pub action: String,
     /// What it was about; empty when it does not say, or the part is withheld.
     pub entity: String,
-    /// Its stored rollback, as the part's content.
+    /// The row that it took back itself, when it is a rollback.
+    pub takes_back: Option<u64>,
+    /// How it is taken back.
+    pub manner: Manner,
+    /// What of its stored rollback is carried out, as the content of a part; empty when that is nothing.
     pub ops: Vec<u8>,
     /// The keys that are put back.
     pub keys: Vec<String>,
-    /// How many effects it had outside the state. Taking the row back does not call their undo.
-    pub effects: usize,
+    /// The keys that stay as they are, each with the first later row that touches it; in a restore of some keys, all others.
+    pub left: Vec<(String, Option<u64>)>,
+    /// The effects that are undone, or done again.
+    pub calls: Vec<PlannedCall>,
+    /// The effects that stay as they are, and why.
+    pub staying: Vec<Staying>,
+}
+
+/// A row that points to one that is taken back as evidence. It is told and nothing more: what it decided stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Citation {
+    /// The row.
+    pub row: u64,
+    /// What it points to.
+    pub cites: u64,
 }
 
 /// Rows to take back, in this order: the newest first.
@@ -45,211 +72,247 @@ pub struct Plan {
     pub size: u64,
     /// The rows.
     pub reversals: Vec<Reversal>,
+    /// The rows that are taken back because they build on those that were asked for.
+    pub dependants: Vec<Dependant>,
+    /// The rows in force that point to one of them as evidence.
+    pub citations: Vec<Citation>,
 }
 
-/// Why there is no plan.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError<E> {
-    /// The past cannot be told.
-    #[error(transparent)]
-    Replay(#[from] ReplayError<E>),
-    /// The row was not applied.
-    #[error("row {row} landed as {outcome} and changed nothing, so there is nothing to take back")]
-    NotApplied {
-        /// The row.
-        row: u64,
-        /// What became of it.
-        outcome: Outcome,
-    },
-    /// The row changed no state.
-    #[error("row {row} ({kind}) has no operations on the state, so there is nothing to take back")]
-    NoOps {
-        /// The row.
-        row: u64,
-        /// What it is.
-        kind: Kind,
-    },
-    /// The row, or one that would be taken back again with it, is taken back already.
-    #[error("row {row} cannot be taken back: {reason}")]
-    NotInForce {
-        /// The row.
-        row: u64,
-        /// Which row is taken back, and by which.
-        reason: GovernanceError,
-    },
-    /// The state has moved on from what the row left.
-    #[error("row {row} cannot be taken back exactly: {reason}, since a key it left is not as it left it")]
-    Drift {
-        /// The row.
-        row: u64,
-        /// What stands against it.
-        reason: Reason,
-    },
-    /// The row that would take it back is larger than a row can be.
-    #[error(
-        "row {row} cannot be taken back: the row that does it would have about {size} {unit}, and {limit} is the most. \
-         It carries a guard for each operation, and so does its own inverse, so it can be larger than the row itself. \
-         Put the keys back with decisions, some at a time"
-    )]
-    TooLarge {
-        /// The row.
-        row: u64,
-        /// What there would be too much of.
-        unit: &'static str,
-        /// How much there would be.
-        size: usize,
-        /// How much there may be.
-        limit: usize,
-    },
-    /// Later rows build on it.
-    #[error("later rows build on what would be taken back: {}", list(.0))]
-    Dependants(Vec<Dependant>),
+/// What becomes of rows that build on those that are taken back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Later {
+    /// There is no plan when there are any.
+    #[default]
+    Refuse,
+    /// They are taken back too.
+    Cascade,
+    /// They stay, and with them the keys that they touch.
+    Keep,
 }
 
-fn list(dependants: &[Dependant]) -> String {
-    let name = |d: &Dependant| format!("row {} wrote {} after row {}", d.row, d.key, d.on);
-    dependants.iter().map(name).collect::<Vec<_>>().join("; ")
+/// What becomes of effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outside {
+    /// Whether they are undone, or done again, at all.
+    pub called: bool,
+    /// When.
+    pub at: Micros,
 }
 
-/// Plans to take back these rows and no others. Refused when a later row in force, not among them, builds on one.
+/// Plans to take back these rows, and no others but those that must go with them.
 pub fn plan_rollback<H: History>(
     history: &H,
     governance: &Governance,
     rows: &[u64],
+    later: Later,
+    outside: Outside,
 ) -> Result<Plan, PlanError<H::Error>> {
     let wanted: BTreeSet<u64> = rows.iter().copied().collect();
     let size = history.size();
-    let mut reversals = Vec::with_capacity(wanted.len());
-    let mut targets = BTreeMap::new();
-    for row in wanted.iter().rev().copied() {
-        if row >= size {
-            return Err(ReplayError::NoSuchRow { row, size }.into());
+    let building = Building::new(history, governance, later);
+    let mut building = building.map_err(ReplayError::Read)?;
+    check_wanted(history, governance, &wanted)?;
+    for row in wanted.iter().copied() {
+        if let Some(by) = building.in_part(row, &wanted) {
+            return Err(PlanError::InPart { row, by });
         }
-        governance.check_in_force(row).map_err(|reason| PlanError::NotInForce { row, reason })?;
-        let (reversal, touched) =
-            history.with_row(row, |row| (reversal(row), touched_by(row))).map_err(ReplayError::Read)?;
-        reversals.push(reversal?);
-        targets.insert(row, touched.ok_or(ReplayError::Withheld(row))?);
+        if !building.ask_for(row).map_err(ReplayError::Read)? {
+            return Err(ReplayError::Withheld(row).into());
+        }
     }
-    let dependants = dependants_of(history, governance, &targets).map_err(ReplayError::Read)?;
-    if dependants.is_empty() { Ok(Plan { size, reversals }) } else { Err(PlanError::Dependants(dependants)) }
+    building.build().map_err(ReplayError::Read)?;
+    if let Some(row) = building.withheld {
+        return Err(ReplayError::Withheld(row).into());
+    }
+    if let (Later::Cascade | Later::Refuse, Some((row, by))) = (later, building.unclear) {
+        return Err(PlanError::InPart { row, by });
+    }
+    if later == Later::Refuse && !building.found.is_empty() {
+        return Err(PlanError::Dependants(building.found));
+    }
+    let mut touched_later: BTreeMap<(u64, &str), u64> = BTreeMap::new();
+    for found in building.found.iter().filter(|_| later == Later::Keep) {
+        touched_later.entry((found.on, &found.key)).or_insert(found.row);
+    }
+    let taken: BTreeSet<u64> = building.taken().collect();
+    check_order(governance, size, taken.iter().rev().copied())?;
+    let mut reversals = Vec::with_capacity(taken.len());
+    let planning = Planning {
+        history,
+        governance,
+        calling: &Calling::of(history, governance).map_err(ReplayError::Read)?,
+        taken: &taken,
+        outside,
+    };
+    for row in building.taken().rev() {
+        let left = building
+            .touched(row)
+            .filter_map(|key| Some((key.to_owned(), touched_later.get(&(row, key)).copied()?)));
+        let left: BTreeMap<String, Option<u64>> = left.map(|(key, by)| (key, Some(by))).collect();
+        reversals.push(planning.reversal(row, left)?);
+    }
+    let dependants = if later == Later::Cascade { building.found } else { Vec::new() };
+    let citations = citations(history, governance, &taken)?;
+    let plan = Plan { size, reversals, dependants, citations };
+    check_standing(history, governance, &plan)?;
+    Ok(plan)
 }
 
-/// Plans to put the whole state back to what it was after row `to`. What is in force since then is taken back, the
-/// newest first; rows that were taken back since then, and what took them back, cancel out and stay.
-pub fn plan_restore<H: History>(
+/// Refuses rows that cannot be taken back, whatever builds on them.
+fn check_wanted<H: History>(
     history: &H,
     governance: &Governance,
-    to: u64,
-) -> Result<Plan, PlanError<H::Error>> {
+    wanted: &BTreeSet<u64>,
+) -> Result<(), PlanError<H::Error>> {
     let size = history.size();
-    if to >= size {
-        return Err(ReplayError::NoSuchRow { row: to, size }.into());
+    if let Some(row) = wanted.iter().copied().find(|row| *row >= size) {
+        return Err(ReplayError::NoSuchRow { row, size }.into());
     }
-    let mut reversals = Vec::new();
-    let mut failed = None;
-    let look = |row: &Row<'_>| {
-        let seq = row.landing.seq;
-        let cancels = governance.target_of(seq).is_some_and(|target| target > to);
-        let changed = row.landing.outcome == Outcome::Applied && row.part(PartTag::Ops).is_some();
-        if changed && !cancels && governance.undone_by(seq).is_none() {
-            match reversal(row) {
-                Ok(reversal) => reversals.push(reversal),
-                Err(error) => {
-                    failed = Some(error);
-                    return ControlFlow::Break(());
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    };
-    history.scan(to + 1..size, look).map_err(ReplayError::Read)?;
-    if let Some(error) = failed {
-        return Err(error);
+    check_order(governance, size, wanted.iter().rev().copied())?;
+    for row in wanted.iter().rev().copied() {
+        let checked = history.with_row(row, check_row).map_err(ReplayError::Read)?;
+        let Err(PlanError::NotApplied { outcome, .. }) = checked else {
+            checked?;
+            continue;
+        };
+        let reviewed = governance.reviewed_by(row);
+        let approves = |by: &u64| history.with_row(*by, can_be_taken_back).unwrap_or(false);
+        return Err(PlanError::NotApplied { row, outcome, approved: reviewed.filter(approves) });
     }
-    reversals.reverse();
-    Ok(Plan { size, reversals })
+    Ok(())
 }
 
-/// What the keys that a plan puts back hold before and after it. Nothing is changed. Refused when a rollback row would be
-/// too large to land; `reason` is the bytes of the reason that each of them gives.
-pub fn preview<H: History>(
-    history: &H,
-    plan: &Plan,
-    reason: usize,
-) -> Result<(PastState, PastState), PlanError<H::Error>> {
-    let keys: BTreeSet<String> = plan.reversals.iter().flat_map(|r| r.keys.iter().cloned()).collect();
-    let before = state_of_keys(history, &keys)?;
-    let mut after = before.clone();
-    let mut scratch = Vec::new();
-    for reversal in &plan.reversals {
-        let row = reversal.target;
-        let impossible = |error: CodecError| ReplayError::Impossible { row, reason: error.to_string() };
-        let ops = decode_ops(&reversal.ops).map_err(impossible)?;
-        let inverse = after.carry_out_seen(&ops, plan.size, |applied| {
-            let inverse = applied.inverse();
-            scratch.clear();
-            encode_ops(&inverse, &mut scratch);
-            inverse.len()
-        });
-        let inverse = inverse.map_err(|reason| PlanError::Drift { row, reason })?;
-        check_size(reversal, inverse, scratch.len(), reason)?;
-    }
-    Ok((before, after))
+/// Those of some rows that are in force when their turn comes to be taken back, the newest first; ascending.
+pub fn in_force(governance: &Governance, size: u64, rows: &[u64]) -> Vec<u64> {
+    let rows: BTreeSet<u64> = rows.iter().copied().collect();
+    let mut ahead = Ahead::of(governance, size);
+    let mut left: Vec<u64> = rows.into_iter().rev().filter(|row| ahead.take_back(*row).is_ok()).collect();
+    left.reverse();
+    left
 }
 
-/// Bytes of a rollback row besides operations, entity and reason: landing, head, body, names, salts and lengths.
-const REST: usize = Landing::MAX_BYTES + 1024;
-
-/// Whether the rollback row fits: it holds the stored rollback, and the inverse of that again.
-fn check_size<E>(
-    reversal: &Reversal,
-    inverse: usize,
-    inverse_bytes: usize,
-    reason: usize,
+/// Whether rows are in force when their turn comes to be taken back: each may be brought back by one before it.
+fn check_order<E>(
+    governance: &Governance,
+    size: u64,
+    rows: impl Iterator<Item = u64>,
 ) -> Result<(), PlanError<E>> {
-    let row = reversal.ops.len() + inverse_bytes + reversal.entity.len() + reason + REST;
-    let sizes = [
-        ("operations in its inverse", inverse, limits::OPS),
-        ("bytes in its inverse", inverse_bytes, limits::PART_BYTES),
-        ("bytes", row, limits::ROW_BYTES),
-    ];
-    match sizes.into_iter().find(|(_, size, limit)| size > limit) {
-        None => Ok(()),
-        Some((unit, size, limit)) => Err(PlanError::TooLarge { row: reversal.target, unit, size, limit }),
+    let mut ahead = Ahead::of(governance, size);
+    rows.into_iter()
+        .try_for_each(|row| ahead.take_back(row).map_err(|reason| PlanError::NotInForce { row, reason }))
+}
+
+fn check_row<E>(row: &Row<'_>) -> Result<(), PlanError<E>> {
+    let (seq, outcome, kind) = (row.landing.seq, row.landing.outcome, row.head.kind);
+    if outcome != Outcome::Applied {
+        return Err(PlanError::NotApplied { row: seq, outcome, approved: None });
+    }
+    if can_be_taken_back(row) { Ok(()) } else { Err(PlanError::NothingToTakeBack { row: seq, kind }) }
+}
+
+/// What the reversals of a plan are made from.
+struct Planning<'p, H> {
+    history: &'p H,
+    governance: &'p Governance,
+    calling: &'p Calling,
+    /// All rows that are taken back.
+    taken: &'p BTreeSet<u64>,
+    outside: Outside,
+}
+
+impl<H: History> Planning<'_, H> {
+    /// What it takes to take a row back, but for the keys that stay as they are.
+    fn reversal(
+        &self,
+        row: u64,
+        left: BTreeMap<String, Option<u64>>,
+    ) -> Result<Reversal, PlanError<H::Error>> {
+        let Planning { history, governance, calling, taken, outside } = *self;
+        let found = history.with_row(row, |row| bare(row, left)).map_err(ReplayError::Read)?;
+        let mut reversal = found?;
+        reversal.takes_back = governance.target_of(row);
+        // What a rollback did outside is left to the row that it took back, when that is taken back as well.
+        if governance.target_of(row).is_some_and(|target| taken.contains(&target)) {
+            return Ok(reversal);
+        }
+        let effects = effects_of(history, governance, calling, row, outside.at)?;
+        if !outside.called || reversal.manner == Manner::Partial {
+            let why = match reversal.manner {
+                Manner::Partial => "the row is taken back in part",
+                _ => "effects are left alone",
+            };
+            reversal.staying = effects.map(|effects| effects.all_staying(why)).unwrap_or_default();
+            return Ok(reversal);
+        }
+        let effects = effects.map_err(|Unresolved { row, effect, status }| PlanError::Unresolved {
+            row,
+            effect,
+            status,
+        })?;
+        (reversal.calls, reversal.staying) = (effects.calls, effects.staying);
+        Ok(reversal)
     }
 }
 
-/// What the row's operations touch, unless they are withheld.
-fn touched_by(row: &Row<'_>) -> Option<Touched> {
-    row.ops(PartTag::Ops).ok().flatten().map(|ops| touched(&ops))
-}
-
-/// What it takes to take a row back.
-fn reversal<E>(row: &Row<'_>) -> Result<Reversal, PlanError<E>> {
+/// The same without the effects.
+fn bare<E>(row: &Row<'_>, left: BTreeMap<String, Option<u64>>) -> Result<Reversal, PlanError<E>> {
+    check_row(row)?;
     let seq = row.landing.seq;
-    if row.landing.outcome != Outcome::Applied {
-        return Err(PlanError::NotApplied { row: seq, outcome: row.landing.outcome });
-    }
     let impossible = |reason: String| ReplayError::Impossible { row: seq, reason };
-    if row.part(PartTag::Rollback).is_none() {
-        return Err(PlanError::NoOps { row: seq, kind: row.head.kind });
+    let mut content = row.content(PartTag::Rollback).unwrap_or_default().to_vec();
+    if row.part(PartTag::Rollback).is_some() && content.is_empty() {
+        return Err(ReplayError::Withheld(seq).into());
     }
-    let bytes = row.content(PartTag::Rollback).ok_or(ReplayError::Withheld(seq))?;
-    let ops = row.ops(PartTag::Rollback).map_err(|error| impossible(error.to_string()))?.unwrap_or_default();
+    let mut ops = match content.is_empty() {
+        true => Vec::new(),
+        false => decode_ops(&content).map_err(|error| impossible(error.to_string()))?,
+    };
+    let all = ops.len();
+    ops.retain(|op| !left.contains_key(op.state_key().as_ref()));
+    let manner = if ops.len() < all { Manner::Partial } else { Manner::Exact };
+    if all > 0 && ops.is_empty() {
+        return Err(PlanError::NothingLeft { row: seq });
+    }
     let keys: BTreeSet<String> = ops.iter().map(|op| op.state_key().into_owned()).collect();
+    if manner == Manner::Partial {
+        let mut kept = Vec::new();
+        encode_ops(&ops, &mut kept);
+        content = kept;
+    }
     let subject = row.content(PartTag::Subject).and_then(|bytes| Subject::decode(bytes).ok());
-    let effects = row.content(PartTag::Effects).and_then(|bytes| Effect::decode_all(bytes).ok());
     Ok(Reversal {
         target: seq,
         target_hash: row.row_hash,
         kind: row.head.kind,
         action: row.head.action.to_owned(),
         entity: subject.map_or(String::new(), |subject| subject.entity.to_owned()),
-        ops: bytes.to_vec(),
+        takes_back: None,
+        manner,
+        ops: content,
         keys: keys.into_iter().collect(),
-        effects: effects.map_or(0, |effects| effects.len()),
+        left: left.into_iter().collect(),
+        calls: Vec::new(),
+        staying: Vec::new(),
     })
+}
+
+/// The rows in force that point to one of these as evidence and are not among them.
+fn citations<H: History>(
+    history: &H,
+    governance: &Governance,
+    taken: &BTreeSet<u64>,
+) -> Result<Vec<Citation>, PlanError<H::Error>> {
+    let mut found = Vec::new();
+    for cites in taken.iter().copied() {
+        for row in history.citing(cites).map_err(ReplayError::Read)? {
+            let applied = |row: &Row<'_>| row.landing.outcome == Outcome::Applied;
+            let open = !taken.contains(&row) && governance.undone_by(row).is_none();
+            if open && history.with_row(row, applied).map_err(ReplayError::Read)? {
+                found.push(Citation { row, cites });
+            }
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -137,6 +137,9 @@ impl Rehearsing<'_> {
             (Some(Body::Evidence(reading)), _) => {
                 let (metric, entity) = (reading.metric.to_owned(), proposal.entity.map(str::to_owned));
                 self.readings.insert(seq, Measured { metric, entity, value: reading.value });
+                if let (Some(governance), Some(body)) = (&mut self.governance, &proposal.body) {
+                    drop(governance.take_in(body, seq, landed_at));
+                }
             }
             (Some(Body::Policy(_)), _) => {}
             // What the policy of that time let through may not go through under this one; then it is left out.

@@ -1,6 +1,6 @@
-//! The state at a row: the applied rows up to it, carried out from the first.
+//! The state at a row: the applied rows up to it, carried out from the first, or from the nearest stored state on.
 
-use crate::history::{History, ReplayError, scan_keys};
+use crate::history::{DamagedStore, History, ReplayError, StoredState, scan_keys};
 use counterfoil_format::Hash;
 use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::ops::Op;
@@ -8,19 +8,11 @@ use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_format::state::state_digest;
 use counterfoil_rules::apply::{Applied, apply};
+pub use counterfoil_rules::state::Held;
 use counterfoil_rules::state::{Leaf, State};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::ops::{Bound, ControlFlow};
-
-/// What a key holds, and the row that set it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// What it holds.
-    pub leaf: Leaf,
-    /// The row that set it.
-    pub row: u64,
-}
 
 /// The state at some moment, sorted by key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,14 +102,14 @@ impl State for PastState {
     }
 }
 
-/// The state after the first `size` rows.
+/// The state after the first `size` rows: the nearest stored one, and what the rows behind it did.
 pub fn state_after<H: History>(history: &H, size: u64) -> Result<PastState, ReplayError<H::Error>> {
     if size > history.size() {
         return Err(ReplayError::NoSuchRow { row: size.saturating_sub(1), size: history.size() });
     }
-    let mut state = PastState::default();
+    let (mut state, from) = nearest(history, size, read_whole)?;
     let mut failed = None;
-    history.scan(0..size, |row| match state.absorb(row) {
+    history.scan(from..size, |row| match state.absorb(row) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             failed = Some(error);
@@ -132,11 +124,20 @@ pub fn state_of_keys<H: History>(
     history: &H,
     keys: &BTreeSet<String>,
 ) -> Result<PastState, ReplayError<H::Error>> {
-    let mut state = PastState::default();
+    state_of_keys_after(history, keys, history.size())
+}
+
+/// What these keys held after the first `size` rows.
+pub fn state_of_keys_after<H: History>(
+    history: &H,
+    keys: &BTreeSet<String>,
+    size: u64,
+) -> Result<PastState, ReplayError<H::Error>> {
+    let (mut state, from) = nearest(history, size, |stored| read_keys(stored, keys))?;
     let mut failed = None;
     let named = keys.iter().map(String::as_str).collect();
     let wanted = |op: &Op<'_>| keys.contains(op.state_key().as_ref());
-    scan_keys(history, &named, 0..history.size(), |row| match state.absorb_ops(row, wanted) {
+    scan_keys(history, &named, from..size, |row| match state.absorb_ops(row, wanted) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             failed = Some(error);
@@ -144,4 +145,40 @@ pub fn state_of_keys<H: History>(
         }
     })?;
     failed.map_or(Ok(state), Err)
+}
+
+/// The newest stored state of at most so many rows that can be read, and how many rows it covers: the empty one when there
+/// is none.
+fn nearest<H: History>(
+    history: &H,
+    size: u64,
+    read: impl Fn(&dyn StoredState) -> Result<PastState, DamagedStore>,
+) -> Result<(PastState, u64), H::Error> {
+    let mut within = size;
+    while let Some(stored) = history.stored(within)? {
+        let covers = stored.size();
+        match read(&*stored) {
+            Ok(state) => return Ok((state, covers)),
+            Err(DamagedStore) => within = covers.min(within).saturating_sub(1),
+        }
+    }
+    Ok((PastState::default(), 0))
+}
+
+fn read_whole(stored: &dyn StoredState) -> Result<PastState, DamagedStore> {
+    let mut leaves = Vec::new();
+    stored.scan("", &mut |key, held| leaves.push((key.to_owned(), held)))?;
+    // They come sorted, so the map is built at once.
+    let state = PastState { held: leaves.into_iter().collect() };
+    if state.digest() == stored.digest() { Ok(state) } else { Err(DamagedStore) }
+}
+
+fn read_keys(stored: &dyn StoredState, keys: &BTreeSet<String>) -> Result<PastState, DamagedStore> {
+    let mut state = PastState::default();
+    for key in keys {
+        if let Some(held) = stored.get(key)? {
+            state.held.insert(key.clone(), held);
+        }
+    }
+    Ok(state)
 }

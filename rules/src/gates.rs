@@ -3,7 +3,7 @@
 //! They are asked in the order of [`Reason`], each whatever the ones before said, and all that stop a decision are
 //! listed. Whether the operations go through on the state is asked last, by [`crate::land`].
 
-use crate::governance::InForce;
+use crate::governance::{InForce, RecoveryDrill};
 use crate::limits::{Amounts, Limits};
 use crate::number::compare;
 use crate::policy::{Lifecycle, Rule};
@@ -38,6 +38,8 @@ pub trait Sight: Amounts {
     fn moves(&self) -> Result<Vec<(&str, &str)>, Self::Error>;
     /// The newest threshold that was calibrated of a metric.
     fn calibrated(&self, metric: &str) -> Result<Option<Decimal>, Self::Error>;
+    /// The newest recovery drill of a class of reversibility.
+    fn drilled(&self, class: Reach) -> Result<Option<RecoveryDrill>, Self::Error>;
     /// The stage that an entity is in before it; empty for none.
     fn stage(&self, entity: &str) -> Result<String, Self::Error>;
     /// Hands over the readings that it points to and may rest on, each with its metric. Those of metrics that the rule does
@@ -117,6 +119,11 @@ impl InForce {
         limits.ask(asked.action, asked.landed_at, sight, &mut reasons)?;
         if let Some(rule) = rule.filter(|rule| rule.reach != Reach::Never) {
             reasons.extend((sight.reach()? > rule.reach).then_some(Reason::Irreversible));
+        }
+        if let Some(within) = rule.and_then(|rule| rule.proven) {
+            let drilled = sight.drilled(sight.reach()?)?;
+            let since = asked.landed_at.saturating_sub(within);
+            reasons.extend((!is_proven(drilled, since)).then_some(Reason::Unproven));
         }
         reasons.retain(|reason| !(is_clearable(*reason) && approved.contains(reason)));
         Ok(reasons)
@@ -208,6 +215,11 @@ fn reaches(tier: Tier, least: Tier) -> bool {
     rank(tier) >= rank(least)
 }
 
+/// Whether a class of reversibility whose newest recovery drill this is has been proven since a time.
+pub fn is_proven(drilled: Option<RecoveryDrill>, since: Micros) -> bool {
+    drilled.is_some_and(|drill| drill.passed && drill.landed_at >= since)
+}
+
 /// Whether a human's approval lets a decision pass that was stopped for this reason. What the switch, the lifecycle, the
 /// separation of roles and the state itself stop, no approval lets pass.
 pub const fn is_clearable(reason: Reason) -> bool {
@@ -224,6 +236,7 @@ pub const fn is_clearable(reason: Reason) -> bool {
             | Reason::CountLimit
             | Reason::SumLimit
             | Reason::Irreversible
+            | Reason::Unproven
     )
 }
 

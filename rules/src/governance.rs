@@ -6,6 +6,8 @@ use crate::policy::Policy;
 use crate::relation::Relation;
 use counterfoil_format::body::{Body, Genesis, KillSwitch, Role, SwitchAct};
 use counterfoil_format::intent::{KeyId, Kind, Micros};
+use counterfoil_format::limits;
+use counterfoil_format::policy::Reach;
 use counterfoil_format::value::Decimal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +30,17 @@ pub struct Calibrated {
     pub row: u64,
     /// The threshold.
     pub threshold: Decimal,
+}
+
+/// A recovery drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryDrill {
+    /// The row that says it.
+    pub row: u64,
+    /// When that landed.
+    pub landed_at: Micros,
+    /// Whether all was as before in the end.
+    pub passed: bool,
 }
 
 /// By what the next decision is judged. It changes seldom; who keeps a copy shares it.
@@ -90,6 +103,9 @@ pub enum GovernanceError {
         /// Whether it is engaged.
         engaged: bool,
     },
+    /// The chain of rollbacks of rollbacks is as long as it may be.
+    #[error("row {0} is the last of {most} rollbacks, each of the one before; decide anew instead", most = limits::ROLLBACK_CHAIN)]
+    LongChain(u64),
     /// What is cited does not come before.
     #[error("row {0}, which it cites, does not come before it")]
     CitedLater(u64),
@@ -112,6 +128,8 @@ pub struct Governance {
     pub in_force: Arc<InForce>,
     /// The newest threshold of each metric.
     calibrations: Arc<BTreeMap<String, Calibrated>>,
+    /// The newest recovery drill of each class of reversibility.
+    drilled: BTreeMap<Reach, RecoveryDrill>,
     reviewed: Relation,
     undone: Relation,
     targets: Relation,
@@ -135,6 +153,7 @@ impl Governance {
             keys: Arc::new(keys),
             in_force: Arc::new(in_force),
             calibrations: Arc::default(),
+            drilled: BTreeMap::new(),
             reviewed: Relation::default(),
             undone: Relation::default(),
             targets: Relation::default(),
@@ -144,6 +163,11 @@ impl Governance {
     /// The newest threshold of a metric.
     pub fn calibrated(&self, metric: &str) -> Option<&Calibrated> {
         self.calibrations.get(metric)
+    }
+
+    /// The newest recovery drill of a class of reversibility.
+    pub fn drilled(&self, class: Reach) -> Option<RecoveryDrill> {
+        self.drilled.get(&class).copied()
     }
 
     /// The rollback row that took a row back and is in force itself.
@@ -175,7 +199,9 @@ impl Governance {
             Body::Rollback(rollback) if rollback.target >= row => {
                 Err(GovernanceError::NotBefore(rollback.target))
             }
-            Body::Rollback(rollback) => self.check_in_force(rollback.target),
+            Body::Rollback(rollback) => self.check_chain(rollback.target),
+            Body::Outcome(outcome) if outcome.row >= row => Err(GovernanceError::CitedLater(outcome.row)),
+            Body::Snapshot(snapshot) if snapshot.at >= row => Err(GovernanceError::CitedLater(snapshot.at)),
             _ => Ok(()),
         }
     }
@@ -217,6 +243,19 @@ impl Governance {
         std::iter::successors(Some(row), |row| self.target_of(*row))
     }
 
+    /// The row at the end of the chain of a row that shall be taken back: what is undone in the end, or done again.
+    pub fn base(&self, row: u64) -> u64 {
+        self.chain(row).last().unwrap_or(row)
+    }
+
+    /// Whether a row can be taken back, and the chain of rollbacks becomes no longer than it may be.
+    pub fn check_chain(&self, row: u64) -> Result<(), GovernanceError> {
+        if self.chain(row).skip(1).nth(limits::ROLLBACK_CHAIN).is_some() {
+            return Err(GovernanceError::LongChain(row));
+        }
+        self.check_in_force(row)
+    }
+
     /// Whether a row can be taken back. It must be in force; and when it is a rollback of a rollback, taking it back
     /// brings that one into force again, whose own target must then be in force, and so on down the chain.
     pub fn check_in_force(&self, row: u64) -> Result<(), GovernanceError> {
@@ -242,12 +281,18 @@ impl Governance {
         }
     }
 
-    /// Whether an applied row of this kind changes anything here.
-    pub const fn is_changed_by(kind: Kind) -> bool {
-        matches!(
-            kind,
-            Kind::Key | Kind::Policy | Kind::KillSwitch | Kind::Calibration | Kind::Review | Kind::Rollback
-        )
+    /// Whether an applied row of this kind that says this changes anything here.
+    pub fn is_changed_by(kind: Kind, body: Option<&Body<'_>>) -> bool {
+        match kind {
+            Kind::Key
+            | Kind::Policy
+            | Kind::KillSwitch
+            | Kind::Calibration
+            | Kind::Review
+            | Kind::Rollback => true,
+            Kind::Evidence => matches!(body, Some(Body::Evidence(reading)) if reading.drilled().is_some()),
+            _ => false,
+        }
     }
 
     /// Takes in an applied row that landed at this time.
@@ -274,6 +319,11 @@ impl Governance {
                 let calibrated = Calibrated { row, threshold: calibration.threshold };
                 Arc::make_mut(&mut self.calibrations).insert(calibration.metric.to_owned(), calibrated);
             }
+            Body::Evidence(reading) => {
+                if let Some((class, passed)) = reading.drilled() {
+                    self.drilled.insert(class, RecoveryDrill { row, landed_at, passed });
+                }
+            }
             Body::Review(review) => self.reviewed.insert(review.row, row),
             Body::Rollback(rollback) => {
                 self.take_out(rollback.target, row);
@@ -289,7 +339,7 @@ impl Governance {
 mod tests {
     use super::*;
     use counterfoil_format::body::FORMAT_VERSION;
-    use counterfoil_format::body::RollbackOf;
+    use counterfoil_format::body::{Manner, RollbackOf};
     use counterfoil_format::policy::PolicyBody;
 
     fn begun() -> Governance {
@@ -307,7 +357,8 @@ mod tests {
 
     fn roll_back(governance: &mut Governance, target: u64, row: u64) -> Result<(), GovernanceError> {
         let target_hash = counterfoil_format::Hash::ZERO;
-        governance.take_in(&Body::Rollback(RollbackOf { target, target_hash, forced: false }), row, 0)
+        let (manner, effects) = (Manner::Exact, Vec::new());
+        governance.take_in(&Body::Rollback(RollbackOf { target, target_hash, manner, effects }), row, 0)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The keys that may write, as the rows so far have granted, rotated and revoked them.
 
 use crate::policy::Policy;
-use counterfoil_format::body::{KeyBytes, KeyChange, Role, Scope};
+use counterfoil_format::body::{Body, DRILL_METRICS, EffectStatus, KeyBytes, KeyChange, Role, Scope};
 use counterfoil_format::content::Judge;
 use counterfoil_format::intent::{IntentHead, KeyId, Kind, Micros};
 use counterfoil_format::key::{EnrolError, PublicKey, key_id};
@@ -67,6 +67,16 @@ pub enum KeyError {
         /// The roles of which it needs one.
         needed: String,
     },
+    /// What the row says is for an operator to say.
+    #[error("key {key} may not say so in a row of {kind}: only an operator's key tells of {what}")]
+    OperatorsOnly {
+        /// The key.
+        key: KeyId,
+        /// The kind of the row.
+        kind: Kind,
+        /// What it tells of.
+        what: &'static str,
+    },
     /// What the row does lies outside of what the key was granted for.
     #[error("key {key} was not granted for {what}")]
     OutOfScope {
@@ -120,9 +130,19 @@ pub const fn roles_for(kind: Kind) -> u8 {
         }
         Kind::Outcome => Role::Executor.bit() | Role::Operator.bit(),
         Kind::Rollback => Role::Operator.bit(),
-        Kind::Review | Kind::KillSwitch | Kind::Snapshot | Kind::Calibration => {
-            Role::Operator.bit() | Role::Owner.bit()
+        Kind::Review | Kind::KillSwitch | Kind::Calibration => Role::Operator.bit() | Role::Owner.bit(),
+        Kind::Snapshot => Role::Ledger.bit() | Role::Operator.bit() | Role::Owner.bit(),
+    }
+}
+
+/// What a row tells of that is an operator's to tell, whatever other roles may write rows of its kind.
+fn operators_only(body: &Body<'_>) -> Option<&'static str> {
+    match body {
+        Body::Evidence(reading) if reading.metric.starts_with(DRILL_METRICS) => Some("recovery drills"),
+        Body::Outcome(outcome) if outcome.status == EffectStatus::Closed => {
+            Some("effects that are not tried any more")
         }
+        _ => None,
     }
 }
 
@@ -171,6 +191,17 @@ impl Keyring {
             return Err(KeyError::WrongRole { key, kind: head.kind, held, needed });
         }
         Ok(author)
+    }
+
+    /// Whether the author of a row may say this in it.
+    pub fn check_saying(&self, author: KeyId, body: &Body<'_>) -> Result<(), KeyError> {
+        let roles = self.keys.get(&author).map_or(0, |author| author.roles);
+        match operators_only(body) {
+            Some(what) if roles & Role::Operator.bit() == 0 => {
+                Err(KeyError::OperatorsOnly { key: author, kind: body.kind(), what })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The key of the judge who signed a verdict that lands now.
@@ -335,7 +366,8 @@ impl KeyScope {
         }
     }
 
-    fn check_time(&self, key: KeyId, landed_at: Micros) -> Result<(), KeyError> {
+    /// Whether a row of this key that lands now lies within its times.
+    pub fn check_time(&self, key: KeyId, landed_at: Micros) -> Result<(), KeyError> {
         let early = self.from.is_some_and(|from| landed_at < from);
         let late = self.until.is_some_and(|until| landed_at >= until);
         match (early, late) {

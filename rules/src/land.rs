@@ -9,7 +9,7 @@ use crate::amount::amount;
 use crate::apply::{Applied, apply};
 use crate::cited::PutAside;
 use crate::gates::{Asked, Judged, Measured, Sight, reversibility};
-use crate::governance::{Governance, GovernanceError};
+use crate::governance::{Governance, GovernanceError, RecoveryDrill};
 use crate::keyring::KeyError;
 use crate::limits::{Amounts, Limits};
 use crate::number::Magnitude;
@@ -156,6 +156,7 @@ pub fn admit(
     let author = governance.keys.authorise(head, &governance.in_force.policy)?;
     author.scope.check(head, place.landed_at)?;
     author.scope.check_ops(head.author, &proposal.ops)?;
+    proposal.body.as_ref().map_or(Ok(()), |body| governance.keys.check_saying(head.author, body))?;
     if let Some(row) = landed_as {
         return Err(Refusal::DuplicateId { id: head.id, row });
     }
@@ -278,6 +279,10 @@ impl<W: World> Sight for Seen<'_, '_, W> {
 
     fn calibrated(&self, metric: &str) -> Result<Option<Decimal>, W::Error> {
         Ok(self.governance.calibrated(metric).map(|calibrated| calibrated.threshold))
+    }
+
+    fn drilled(&self, class: Reach) -> Result<Option<RecoveryDrill>, W::Error> {
+        Ok(self.governance.drilled(class))
     }
 
     fn stage(&self, entity: &str) -> Result<String, W::Error> {

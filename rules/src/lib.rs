@@ -22,6 +22,7 @@
 pub mod amount;
 pub mod apply;
 pub mod calibration;
+pub mod call;
 pub mod cited;
 pub mod gates;
 pub mod governance;

@@ -18,6 +18,8 @@ pub struct Policy {
     pub limits: Vec<LimitRule>,
     /// How long after a drill the next one is due.
     pub drill_period: Option<Micros>,
+    /// How many rows after a snapshot the next one is made.
+    pub snapshot_rows: Option<u64>,
     /// A segment is closed when it has reached this many bytes.
     pub segment_bytes: u64,
     writers: BTreeMap<Kind, u8>,
@@ -41,6 +43,8 @@ pub struct Rule {
     pub attested: bool,
     /// How reversible it must be.
     pub reach: Reach,
+    /// How long ago a recovery drill of its class may have passed.
+    pub proven: Option<Micros>,
     /// Readings that it must rest on, ascending by metric; one without a number has the floor that was calibrated.
     pub metrics: Vec<(String, Option<Decimal>)>,
 }
@@ -94,6 +98,7 @@ impl Policy {
             lifecycle: body.lifecycle.as_ref().map(Lifecycle::from_body),
             limits: body.limits.iter().map(LimitRule::from_body).collect(),
             drill_period: body.drill_period,
+            snapshot_rows: body.snapshot_rows,
             segment_bytes: body.segment_bytes,
             writers: body.writers.iter().map(|writers| (writers.kind, writers.roles)).collect(),
             named,
@@ -132,6 +137,7 @@ impl Rule {
             judge_floor: rule.judge_floor,
             attested: rule.attested,
             reach: rule.reach,
+            proven: rule.proven,
             metrics: rule.metrics.iter().map(|least| (least.metric.to_owned(), floor(least.floor))).collect(),
         }
     }

@@ -19,6 +19,15 @@ pub enum Leaf {
     Stage(String),
 }
 
+/// What a key holds, and the row that set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it holds.
+    pub leaf: Leaf,
+    /// The row that set it.
+    pub row: u64,
+}
+
 /// A value with its commitment; the content may be withheld, erased, or not needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredValue {

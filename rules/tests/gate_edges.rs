@@ -12,7 +12,7 @@ use counterfoil_format::policy::{ActionRule, Floor, MetricFloor, PolicyBody, Rea
 use counterfoil_format::value::{Decimal, Value};
 use counterfoil_rules::cited::PutAside;
 use counterfoil_rules::gates::Measured;
-use scene::{AUTHOR, Acts, Does, JUDGE, NOW, Scene, Undoes, cents, strict};
+use scene::{AUTHOR, Acts, Does, JUDGE, NOW, Scene, Undoes, WINDOW, cents, strict};
 
 /// A scene whose policy asks for nothing.
 fn open() -> Scene {
@@ -263,6 +263,45 @@ fn a_rule_that_asks_for_nothing_stops_nothing() {
     };
     assert_eq!(bare.land().outcome, Outcome::Applied);
     let strictest = bare.with(|scene| scene.policy.actions = vec![strict("*")]);
-    let reasons = [Reason::TierTooLow, Reason::JudgeMissing, Reason::MetricMissing, Reason::Irreversible];
+    let reasons = [
+        Reason::TierTooLow,
+        Reason::JudgeMissing,
+        Reason::MetricMissing,
+        Reason::Irreversible,
+        Reason::Unproven,
+    ];
     assert_eq!(strictest.reasons(), reasons);
+}
+
+#[test]
+fn a_class_is_proven_for_as_long_as_the_rule_says_and_until_a_drill_of_it_fails() {
+    let unproven = [Reason::Unproven];
+    let drilled = |class, landed_at, passed| {
+        Scene::default().with(|scene| _ = scene.drilled.insert(class, (landed_at, passed))).reasons()
+    };
+    assert_eq!(drilled("declared", NOW - WINDOW, true), []);
+    assert_eq!(drilled("declared", NOW - WINDOW - 1, true), unproven);
+    assert_eq!(drilled("declared", NOW, false), unproven);
+    // Drills of other classes prove nothing of this one, and take nothing from it.
+    assert_eq!(drilled("exact", NOW, false), []);
+    let alone = Scene::default().with(|scene| scene.drilled.retain(|class, _| *class == "exact"));
+    assert_eq!(alone.reasons(), unproven);
+    assert_eq!(alone.with(|scene| scene.effects.clear()).reasons(), []);
+    // Where nothing is asked, nothing need be proven; and what cannot be taken back never is.
+    let free = Scene::default().with(|scene| {
+        scene.drilled.clear();
+        scene.rule().proven = None;
+    });
+    assert_eq!(free.reasons(), []);
+    let never = Scene::default().with(|scene| {
+        scene.rule().reach = Reach::Never;
+        scene.effects[0].undo = Undoes::Never;
+    });
+    assert_eq!(never.reasons(), unproven);
+    // Further back than time goes.
+    let ages = Scene::default().with(|scene| scene.rule().proven = Some(i64::MAX));
+    assert_eq!(
+        ages.with(|scene| scene.drilled = [("declared", (i64::MIN, true))].into()).reasons(),
+        unproven
+    );
 }

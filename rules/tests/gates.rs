@@ -13,7 +13,7 @@ use counterfoil_rules::gates::is_clearable;
 use scene::{AUTHOR, Does, Scene, Undoes, cents};
 
 /// The reasons that no operation gives.
-const GATES: [Reason; 15] = [
+const GATES: [Reason; 16] = [
     Reason::UnknownAction,
     Reason::LiveNotAllowed,
     Reason::KillSwitch,
@@ -29,12 +29,13 @@ const GATES: [Reason; 15] = [
     Reason::CountLimit,
     Reason::SumLimit,
     Reason::Irreversible,
+    Reason::Unproven,
 ];
 /// The reasons with which operations fail.
 const FAILURES: [Reason; 4] =
     [Reason::GuardFailed, Reason::KeyAbsent, Reason::KindMismatch, Reason::CounterOverflow];
 /// What lies in a rule, and is not asked where there is none.
-const IN_A_RULE: [Reason; 10] = [
+const IN_A_RULE: [Reason; 11] = [
     Reason::LiveNotAllowed,
     Reason::TierTooLow,
     Reason::JudgeMissing,
@@ -45,6 +46,7 @@ const IN_A_RULE: [Reason; 10] = [
     Reason::MetricUncalibrated,
     Reason::MetricBelowFloor,
     Reason::Irreversible,
+    Reason::Unproven,
 ];
 /// What is asked of a judge who is there.
 const OF_A_JUDGE: [Reason; 3] =
@@ -68,6 +70,7 @@ fn spoil(scene: &mut Scene, reason: Reason) {
         Reason::CountLimit => scene.spent(3, 0),
         Reason::SumLimit => scene.ops.push(("sku-1/spend", Guard::None, Does::Add(91))),
         Reason::Irreversible => scene.effects[0].undo = Undoes::Compensate,
+        Reason::Unproven => scene.drilled.clear(),
         Reason::GuardFailed => scene.ops.push(("text", Guard::Absent, Does::Add(1))),
         Reason::KeyAbsent => scene.ops.push(("nothing", Guard::None, Does::Delete)),
         Reason::KindMismatch => scene.ops.push(("text", Guard::None, Does::Add(1))),
@@ -127,7 +130,7 @@ fn two_gates_stop_a_decision_together_in_the_order_of_the_format() {
             pairs += usize::from(expected.len() == 2);
         }
     }
-    assert_eq!(pairs, 15 * 14 / 2 - 10 - 3 + 15 * 4);
+    assert_eq!(pairs, 16 * 15 / 2 - 11 - 3 + 16 * 4);
 }
 
 #[test]

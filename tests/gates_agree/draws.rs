@@ -56,6 +56,7 @@ fn rule(rng: &mut Rng, pattern: &'static str) -> ActionRule<'static> {
         judge_floor: maybe(rng, 8, |rng| 100_000 * u32::try_from(rng.below(11)).unwrap()),
         attested: once_in(rng, 12),
         reach: maybe(rng, 6, |rng| pick(rng, &reaches)).unwrap_or(Reach::Never),
+        proven: maybe(rng, 6, |rng| pick(rng, &WINDOWS)),
         metrics,
     }
 }

@@ -1,7 +1,7 @@
 //! A ledger that random people work on: they decide, measure, calibrate, approve, pull the switch, change keys and policies.
 
 use crate::draws::{Wish, once_in, pick, policy, wish};
-use counterfoil_format::body::{Body, KeyChange, ReviewOf, ReviewVerdict, Role, RollbackOf, Scope};
+use counterfoil_format::body::{Body, KeyChange, Manner, ReviewOf, ReviewVerdict, Role, RollbackOf, Scope};
 use counterfoil_format::intent::{IntentId, Micros, Mode};
 use counterfoil_format::landing::{Outcome, Reason};
 use counterfoil_format::ops::decode_ops;
@@ -197,6 +197,7 @@ impl Market {
             14..20 => self.review(),
             20 => self.roll_back(),
             21 => self.decide_together(),
+            22..24 => self.drill_recovery(),
             _ => self.decide(),
         }
     }
@@ -260,7 +261,12 @@ impl Market {
         let target = stored.parse().unwrap();
         let Some(content) = target.content(PartTag::Rollback) else { return };
         let who = self.holder(Role::Operator);
-        let body = Body::Rollback(RollbackOf { target: row, target_hash: target.row_hash, forced: false });
+        let body = Body::Rollback(RollbackOf {
+            target: row,
+            target_hash: target.row_hash,
+            manner: Manner::Exact,
+            effects: Vec::new(),
+        });
         let mut draft = Draft::with_body(self.id(), body, self.now());
         draft.ops = decode_ops(content).unwrap().into_iter().map(DraftOp::Stored).collect();
         let submission = self.build(who, |builder| builder.push(&draft));

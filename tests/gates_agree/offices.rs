@@ -100,6 +100,19 @@ impl Market {
         }
     }
 
+    /// A recovery drill, which mostly passes; now and then by somebody who may not say so.
+    pub fn drill_recovery(&mut self) {
+        let class = pick(
+            &mut self.rng,
+            &["drill/exact", "drill/exact", "drill/declared", "drill/window", "drill/compensating"],
+        );
+        let passed = !once_in(&mut self.rng, 5);
+        let value = Decimal { mantissa: i128::from(passed), scale: 0 };
+        let role = if once_in(&mut self.rng, 8) { Role::Executor } else { Role::Operator };
+        let who = self.holder(role);
+        self.submit_body("drill", who, Body::Evidence(Reading { metric: class, value, source: "" }));
+    }
+
     pub fn calibrate(&mut self) {
         let (metric, action) = (pick(&mut self.rng, &METRICS), pick(&mut self.rng, &["", "", "ad.scale"]));
         let from = self.now() - self.rng.below(3_000).cast_signed();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import curve
 import kinds
+from bodies import CLOSED, Outcome, Reading
 from entry import Entry
 from frames import Submission
 from keyring import Key, Keyring
@@ -40,6 +41,7 @@ class Authors:
             self._living(key, entry, "the author's key")
             if entry.row.head is not None:
                 self._role(key, entry)
+                self._operator(key, entry)
                 self._scope(key, entry)
         if self.ledger_id is None:
             report.skip("V09", "the ledger id is not known", place)
@@ -60,7 +62,8 @@ class Authors:
         kind = entry.head.kind
         message = f"the author may not write a row of kind {kinds.KIND_NAMES[kind]}"
         policy = entry.standing.policy
-        if policy is not None or kind == kinds.GENESIS:
+        if policy is not None or kind in (kinds.GENESIS, kinds.SNAPSHOT):
+            # No policy changes who writes these two.
             roles = kinds.WRITERS[kind] if policy is None else policy.roles_for(kind)
             self.report.judge("V09", bool(key.roles & roles), message, entry.place)
         elif not key.roles & ~_NO_WRITER:
@@ -68,6 +71,21 @@ class Authors:
         elif kind not in (kinds.KEY, kinds.POLICY, kinds.ERASURE) or not key.roles & kinds.OWNER:
             # The owner may write these three under every policy.
             self.report.skip("V09", "who may write is not known", entry.place)
+
+    def _operator(self, key: Key, entry: Entry) -> None:
+        """Checks that what is an operator's is written by one, whatever other role it has."""
+        if entry.head.kind not in (kinds.READING, kinds.OUTCOME) or key.roles & kinds.OPERATOR:
+            return
+        body = entry.row.body
+        if isinstance(body, Reading):
+            message, holds = "a recovery drill by no operator", not body.is_drill
+        elif isinstance(body, Outcome):
+            message, holds = "a call closed by no operator", body.status != CLOSED
+        else:
+            message = "whether an operator must have written it is not known: its body is closed"
+            self.report.skip("V09", message, entry.place)
+            return
+        self.report.judge("V09", holds, message, entry.place)
 
     def _scope(self, key: Key, entry: Entry) -> None:
         judge, scope, place = self.report.judge, key.scope, entry.place

@@ -13,6 +13,12 @@ from policy import Policy, Scope, read_policy, read_scope
 
 ENGAGE, RELEASE, HAND_OVER, DRILL = range(4)
 APPROVE, REJECT = range(2)
+EXACT, FORCED, PARTIAL = range(3)
+INTENDED, DONE, FAILED, UNKNOWN, CLOSED = range(5)
+DRILLED = "drill/"
+
+#: The classes of reversibility of which there are recovery drills.
+_DRILLED_CLASSES = ("exact", "declared", "window", "compensating")
 
 _ORIGIN_FORBIDDEN = frozenset(
     map(
@@ -67,6 +73,11 @@ class Reading:
     metric: str
     value: Number
 
+    @property
+    def is_drill(self) -> bool:
+        """Whether it says how a recovery drill went."""
+        return self.metric.startswith(DRILLED)
+
 
 @dataclass(frozen=True)
 class KillSwitch:
@@ -80,9 +91,30 @@ class KillSwitch:
 
 @dataclass(frozen=True)
 class Rollback:
-    """Which row is taken back."""
+    """Which row is taken back, how, and which effects with it."""
 
     target: int
+    target_hash: bytes
+    manner: int
+    effects: list[int]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call went: an effect that a row calls for."""
+
+    row: int
+    effect: int
+    status: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The digest of the state after a row, and how many leaves it has."""
+
+    at: int
+    state: bytes
+    leaves: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +141,8 @@ class Review:
 
 KeyChange = Grant | Rotate | Revoke
 Body = (
-    Genesis | KeyChange | Policy | Reading | KillSwitch | Rollback | Calibration | Review
+    Genesis | KeyChange | Policy | Reading | KillSwitch | Rollback | Outcome | Snapshot
+    | Calibration | Review
 )  # fmt: skip
 
 
@@ -126,7 +159,7 @@ def read_body(kind: int, content: bytes) -> Body | None:
 
 def _genesis(reader: Reader) -> Genesis:
     version = reader.varint(16)
-    if version != 2:
+    if version != 3:
         raise Malformed(f"genesis: format {version}")
     origin = reader.text(1, 255, "origin")
     if _ORIGIN_FORBIDDEN & set(origin):
@@ -155,6 +188,11 @@ def _key_change(reader: Reader) -> KeyChange:
 def _reading(reader: Reader) -> Reading:
     reading = Reading(reader.name(1, "metric"), read_number(reader, "reading"))
     reader.text(0, MAX_TEXT, "source")
+    if reading.is_drill:
+        if reading.metric.removeprefix(DRILLED) not in _DRILLED_CLASSES:
+            raise Malformed(f"reading: no recovery drill is named {reading.metric!r}")
+        if reading.value not in (Number(0), Number(1)):
+            raise Malformed(f"reading: a recovery drill with the value {reading.value}")
     return reading
 
 
@@ -170,24 +208,22 @@ def _kill_switch(reader: Reader) -> KillSwitch:
 
 
 def _rollback(reader: Reader) -> Rollback:
-    rollback = Rollback(reader.varint(64))
-    reader.take(32)
-    reader.boolean()
-    return rollback
+    target, target_hash = reader.varint(64), reader.take(32)
+    manner = reader.variant(3, "manner")
+    effects = reader.items(0, MAX_ITEMS, lambda: reader.varint(32), "effects of a rollback")
+    if not ascends(effects):
+        raise Malformed("rollback: effects do not ascend")
+    return Rollback(target, target_hash, manner, effects)
 
 
-def _outcome(reader: Reader) -> None:
-    reader.varint(64)
-    reader.varint(32)
-    reader.boolean()
-    reader.variant(4, "status")
+def _outcome(reader: Reader) -> Outcome:
+    outcome = Outcome(reader.varint(64), reader.varint(32), reader.variant(5, "status"))
     reader.text(0, MAX_TEXT, "detail")
+    return outcome
 
 
-def _snapshot(reader: Reader) -> None:
-    reader.varint(64)
-    reader.take(32)
-    reader.varint(64)
+def _snapshot(reader: Reader) -> Snapshot:
+    return Snapshot(reader.varint(64), reader.take(32), reader.varint(64))
 
 
 def _erasure(reader: Reader) -> None:

@@ -127,6 +127,15 @@ class Reader:
         return [field() for _ in range(count)]
 
 
+def varint(number: int) -> bytes:
+    """An unsigned number as it is written."""
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*out, number))
+
+
 def ascends(items: list[Rank]) -> bool:
     """Whether each item is above the one before it."""
     return all(one < two for one, two in pairwise(items))

@@ -19,8 +19,12 @@ class Entry:
     standing: Standing
     #: Whether a key or kill-switch row goes through; None where that is not known.
     through: bool | None = None
+    #: Whether an applied rollback row changed what is taken back; None where that is not known.
+    moved: bool | None = None
     #: The name under which the author's key was enrolled in front of the row.
     writer: str | None = None
+    #: Whether the author is an operator; None where the key is not known.
+    by_operator: bool | None = None
     #: Whether there may be keys that are not known here.
     keys_in_doubt: bool = False
 

@@ -73,7 +73,7 @@ def read_segment_header(data: bytes) -> SegmentHeader:
         raise Malformed("segment header: other magic bytes")
     if crc != crc32c(data[:12] + bytes(4) + data[16:SEGMENT_HEADER]):
         raise Malformed("segment header: checksum")
-    if version != 2:
+    if version != 3:
         raise Newer(f"segment header: version {version}")
     return SegmentHeader(first_seq, salt, ledger_id, previous)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import drills
 import kinds
 import limits
 import parts
@@ -38,6 +39,7 @@ WAIVED = frozenset(
         Reason.COUNT_LIMIT,
         Reason.SUM_LIMIT,
         Reason.IRREVERSIBLE,
+        Reason.UNPROVEN,
     )
 )
 
@@ -257,6 +259,16 @@ def _irreversible(case: Case) -> bool:
     return reversibility(case.entry).rank > case.rule.reach
 
 
+def _unproven(case: Case) -> bool:
+    if case.rule is None or case.rule.proven is None:
+        return False
+    rank = reversibility(case.entry).rank
+    if rank == rows.NONE:
+        return True
+    begin = case.entry.landing.landed_at - case.rule.proven
+    return not drills.is_proven(rank, begin, case.entry, case.history)
+
+
 _GATES: Sequence[tuple[Reason, Callable[[Case], bool]]] = (
     (Reason.UNKNOWN_ACTION, _unknown_action),
     (Reason.LIVE_NOT_ALLOWED, _live_not_allowed),
@@ -272,4 +284,5 @@ _GATES: Sequence[tuple[Reason, Callable[[Case], bool]]] = (
     (Reason.COUNT_LIMIT, _count_limit),
     (Reason.SUM_LIMIT, _sum_limit),
     (Reason.IRREVERSIBLE, _irreversible),
+    (Reason.UNPROVEN, _unproven),
 )

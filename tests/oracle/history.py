@@ -41,6 +41,16 @@ class History:
                 raise Unknown("rows in front were not read")
             yield entry
 
+    def upto(self, number: int) -> Iterator[Entry]:
+        """The rows up to and including one; raises `Unknown` where some were not read."""
+        self.at(number)
+        for entry in self.rows:
+            if entry is None:
+                raise Unknown("rows in front were not read")
+            yield entry
+            if entry.number == number:
+                return
+
     def threshold(self, metric: str) -> Number | None:
         """The calibration of a metric: the newest applied one (section 20)."""
         for entry in self.backwards():

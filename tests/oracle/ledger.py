@@ -69,6 +69,8 @@ class Ledger:
             self._file(file, file is files[0], file is files[-1])
         if self.next == 0:
             self.report.fail("V01", "no row could be read")
+        if self.meaning is not None:
+            self.meaning.finish()
         report = self.report
         report.ledger_id = self.ledger_id or self.header_id
         report.head, report.size = self.previous, self.next
@@ -211,6 +213,7 @@ class Ledger:
         if row.head is not None:
             author = self.keys.get(row.head.author)
             entry.writer = None if author is None else author.name
+            entry.by_operator = None if author is None else bool(author.roles & kinds.OPERATOR)
             entry.keys_in_doubt = self.keys.may_miss(number)
         if row.head is None or row.landing is None:
             self._lose()

@@ -1,4 +1,4 @@
-"""The pass over what rows mean: V14, V18 and V23.
+"""The pass over what rows mean: V14, V16 to V19, and V23.
 
 Every row is decided again from the rows in front of it (FORMAT.md, sections 20 to 22). Rows are
 taken at their word for what they changed: what is stamped applied counts for what follows, also
@@ -7,14 +7,19 @@ where it should not have been.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import calibrations
 import gates
 import kinds
 import reviews
 import row as rows
+import snapshots
+from calls import Calls
 from entry import Entry
 from history import History
 from report import MEANING, Report
+from rollbacks import Rollbacks
 from row import Reason, Unknown
 from state import State
 from switch import Switch
@@ -27,6 +32,8 @@ class Meaning:
         self.report = report
         self.history = History()
         self.switch = Switch(report)
+        self.rollbacks = Rollbacks(report)
+        self.calls = Calls(report)
         #: None once it is not known.
         self.state: State | None = State()
 
@@ -36,6 +43,8 @@ class Meaning:
             self.report.skip(check, "rows were not read")
         self.history.lost()
         self.switch.lost()
+        self.rollbacks.lost()
+        self.calls.lost()
         self.state = None
 
     def see(self, entry: Entry) -> None:
@@ -45,10 +54,18 @@ class Meaning:
         if entry.head.kind != kinds.GENESIS:
             self._decide(entry)
         self.switch.check(entry, self.history)
+        self.rollbacks.check(entry, self.history)
+        self.calls.check(entry, self.history)
         if entry.head.kind == kinds.CALIBRATION:
-            self._calibration(entry)
+            self._faults("V23", entry, calibrations.faults)
+        if entry.head.kind == kinds.SNAPSHOT:
+            self._faults("V16", entry, snapshots.faults)
         self._move_on(entry)
         self.history.add(entry)
+
+    def finish(self) -> None:
+        """Checks what must hold at the end of the log."""
+        self.calls.finish()
 
     def _decide(self, entry: Entry) -> None:
         """Decides a row again, and holds its stamps against that."""
@@ -142,12 +159,14 @@ class Meaning:
         rule = gates.rule_for(policy, entry.head.action)
         return gates.ask(gates.Case(entry, decision, policy, rule, self.history, self.state))
 
-    def _calibration(self, entry: Entry) -> None:
+    def _faults(
+        self, check: str, entry: Entry, faults: Callable[[Entry, History], list[str]]
+    ) -> None:
         try:
-            for message in calibrations.faults(entry, self.history):
-                self.report.judge("V23", False, message, entry.place)
+            for message in faults(entry, self.history):
+                self.report.judge(check, False, message, entry.place)
         except Unknown as error:
-            self.report.skip("V23", str(error), entry.place)
+            self.report.skip(check, str(error), entry.place)
 
     def _move_on(self, entry: Entry) -> None:
         """Carries out the operations of an applied row."""

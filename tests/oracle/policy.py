@@ -57,6 +57,7 @@ class Rule:
     judge_floor: int | None
     attested: bool
     reach: int
+    proven: int | None
     metrics: Sequence[Metric]
 
 
@@ -136,7 +137,7 @@ def read_scope(reader: Reader) -> Scope:
 def read_policy(reader: Reader) -> Policy:
     """A policy, as the body of a policy row or inside a genesis."""
     version = reader.u8()
-    if version != 2:
+    if version != 3:
         raise Malformed(f"policy: version {version}")
     writers = reader.items(0, MAX_ITEMS, lambda: _writer(reader), "writers")
     if not ascends([kind for kind, _ in writers]):
@@ -152,6 +153,8 @@ def read_policy(reader: Reader) -> Policy:
     drill_period = reader.optional(lambda: reader.signed(64))
     if drill_period is not None and drill_period <= 0:
         raise Malformed(f"policy: a drill period of {drill_period}")
+    if reader.optional(lambda: reader.varint(64)) == 0:
+        raise Malformed("policy: a snapshot after 0 rows")
     size = reader.varint(64)
     if not 4096 <= size <= 2**32:
         raise Malformed(f"policy: segments of {size} bytes")
@@ -166,7 +169,8 @@ def _writer(reader: Reader) -> tuple[int, int]:
     elif kind in (kinds.ROLLBACK_ROW, kinds.KILL_SWITCH, kinds.REVIEW):
         needed = kinds.OWNER | kinds.OPERATOR
     locked = needed and not roles & needed
-    if kind == kinds.GENESIS or not roles or roles & ~_WRITING or locked:
+    fixed = kind in (kinds.GENESIS, kinds.SNAPSHOT)
+    if fixed or not roles or roles & ~_WRITING or locked:
         raise Malformed(f"writers: roles {roles:#04x} for kind {kinds.KIND_NAMES[kind]}")
     return kind, roles
 
@@ -177,10 +181,13 @@ def _rule(reader: Reader) -> Rule:
     tier = reader.variant(4, "tier")
     judge_floor = reader.optional(lambda: million(reader, "judge floor"))
     attested, reach = reader.boolean(), reader.variant(5, "reach")
+    proven = reader.optional(lambda: reader.signed(64))
+    if proven is not None and proven <= 0:
+        raise Malformed(f"action rule: proven for {proven}")
     metrics = reader.items(0, MAX_ITEMS, lambda: _metric(reader), "metrics of a rule")
     if not ascends([metric.name.encode() for metric in metrics]):
         raise Malformed("action rule: metrics do not ascend")
-    return Rule(pattern, live, tier, judge_floor, attested, reach, metrics)
+    return Rule(pattern, live, tier, judge_floor, attested, reach, proven, metrics)
 
 
 def _metric(reader: Reader) -> Metric:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 CHECKS = tuple(f"V{number:02}" for number in range(1, 13))
-MEANING = ("V14", "V18", "V23")
+MEANING = ("V14", "V16", "V17", "V18", "V19", "V23")
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,11 @@ class Reason(IntEnum):
     COUNT_LIMIT = 12
     SUM_LIMIT = 13
     IRREVERSIBLE = 14
-    GUARD_FAILED = 15
-    KEY_ABSENT = 16
-    KIND_MISMATCH = 17
-    COUNTER_OVERFLOW = 18
+    UNPROVEN = 15
+    GUARD_FAILED = 16
+    KEY_ABSENT = 17
+    KIND_MISMATCH = 18
+    COUNTER_OVERFLOW = 19
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")
@@ -115,6 +116,8 @@ class Row:
     commitments: dict[int, bytes] = field(default_factory=dict)
     #: What the open ones say, bodies aside.
     contents: dict[int, parts.Content] = field(default_factory=dict)
+    #: The operations of the stored rollback, where it is there and open.
+    rollback: list[Operation] | None = None
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def hash_behind(self, previous: bytes) -> bytes | None:
@@ -143,6 +146,12 @@ class Row:
         """What it does to the state."""
         return cast("list[Operation] | None", self._said(kinds.OPS)) or []
 
+    def stored_rollback(self) -> list[Operation]:
+        """What takes it back, which the row has."""
+        if self.rollback is None:
+            raise Unknown("its rollback part is closed")
+        return self.rollback
+
     def effects(self) -> list[parts.Effect]:
         """What it does outside."""
         return cast("list[parts.Effect] | None", self._said(kinds.EFFECTS)) or []
@@ -165,7 +174,7 @@ def read_head(data: bytes) -> Head:
     """The head of an intent."""
     reader = Reader(data)
     version = reader.u8()
-    if version != 2:
+    if version != 3:
         raise Malformed(f"head: version {version}")
     name = reader.take(16)
     kind = reader.variant(len(kinds.KIND_NAMES), "kind")
@@ -187,7 +196,7 @@ def read_landing(data: bytes) -> Landing:
     """The landing of a row."""
     reader = Reader(data)
     version = reader.u8()
-    if version != 2:
+    if version != 3:
         raise Malformed(f"landing: version {version}")
     seq = reader.varint(64)
     landed_at = reader.signed(64)
@@ -228,9 +237,7 @@ def kind_refusal(head: Head) -> str | None:
     if kinds.BODY not in has:
         return f"a row of kind {name} without a body"
     if head.kind == kinds.ROLLBACK_ROW:
-        if kinds.EFFECTS in has:
-            return "a rollback with effects"
-        return None if kinds.OPS in has else "a rollback without ops"
+        return "a rollback with effects" if kinds.EFFECTS in has else None
     if head.kind != kinds.REVIEW and has & {kinds.OPS, kinds.EFFECTS}:
         return f"a row of kind {name} with ops or effects"
     return None
@@ -319,7 +326,8 @@ def _read_end(row: Row, reader: Reader, landing: Landing) -> None:
             slot = read_slot(reader, parts.MAX_PART, "rollback")
             commitment = slot.stored
             if slot.content is not None:
-                _, commitment = parts.read_part(kinds.ROLLBACK, slot, slot.content)
+                said, commitment = parts.read_part(kinds.ROLLBACK, slot, slot.content)
+                row.rollback = cast("list[Operation]", said)
             if commitment != landing.rollback:
                 row.problems.append(("V05", "the rollback is not the one the landing commits to"))
         reader.finish()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import operations as ops
+from digest import derive
+from encoding import varint
 from operations import Guard, Operation
 from row import Reason
 
@@ -64,12 +66,31 @@ class State:
             changed[key] = _after(operation, before)
         return changed
 
+    def leaves(self) -> list[bytes]:
+        """What the state digest is made of, in the order of the keys' bytes."""
+        held = {key.encode(): held for key, held in self.held.items() if held is not None}
+        return [varint(len(key)) + key + _leaf(held[key]) for key in sorted(held)]
+
+    def digest(self) -> bytes:
+        """The state digest."""
+        return derive("state", b"".join(self.leaves()))
+
     def apply(self, operations: Sequence[Operation]) -> None:
         """Carries out the operations of a row. Those that fail change nothing."""
         try:
             self.held.update(self.try_out(operations))
         except Fails:
             pass
+
+
+def _leaf(held: Value | Counter | Stage) -> bytes:
+    """What a key holds, as a leaf says it."""
+    if isinstance(held, Value):
+        return b"\x00" + held.commitment
+    if isinstance(held, Counter):
+        return b"\x01" + varint(2 * held.count if held.count >= 0 else -2 * held.count - 1)
+    stage = held.name.encode()
+    return b"\x02" + varint(len(stage)) + stage
 
 
 def _after(operation: Operation, held: Held) -> Held:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import kinds
 import reviews
-import rollbacks
 import row as rows
 from bodies import DRILL, HAND_OVER, KillSwitch
+from chains import chain_of
 from entry import Entry
 from history import History
 from report import Report
@@ -156,7 +156,7 @@ def _acts(entry: Entry, history: History) -> bool:
     if entry.head.kind == kinds.REVIEW:
         return reviews.approves(entry)
     if entry.head.kind == kinds.ROLLBACK_ROW:
-        return rollbacks.brings_back(entry, history)
+        return chain_of(entry, history).whole().brings_back
     return entry.head.kind == kinds.DECISION
 
 

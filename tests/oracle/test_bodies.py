@@ -1,4 +1,4 @@
-"""Holds the layouts that version 2 brought against near misses (V02)."""
+"""Holds the layouts of policies and bodies against near misses (V02)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Policies(unittest.TestCase):
             (kinds.GENESIS, 0x01), (kinds.KEY, 0x08), (kinds.POLICY, 0x10), (kinds.ERASURE, 0x1E),
             (kinds.ROLLBACK_ROW, 0x08), (kinds.KILL_SWITCH, 0x04), (kinds.REVIEW, 0x02),
             (kinds.DECISION, 0x00), (kinds.DECISION, 0x28), (kinds.DECISION, 0x48),
-            (kinds.DECISION, 0x88), (12, 0x08),
+            (kinds.DECISION, 0x88), (12, 0x08), (kinds.SNAPSHOT, 0x11),
         ):  # fmt: skip
             self.check(False, writers=[writer])
         self.check(False, writers=[(3, 0x08), (3, 0x08)])
@@ -57,6 +57,9 @@ class Policies(unittest.TestCase):
         self.check(False, rules=[rule("a", tier=4)])
         self.check(False, rules=[rule("a", reach=5)])
         self.check(False, rules=[rule("a", floor=1_000_001)])
+        self.check(True, rules=[rule("a", proven=1)])
+        self.check(False, rules=[rule("a", proven=0)])
+        self.check(False, rules=[rule("a", proven=-1)])
         self.check(False, rules=[rule("a", metrics=[metric("m", None), metric("m", floor)])])
         self.check(False, rules=[rule("a", metrics=[metric("m", forge.number(5, 39))])])
 
@@ -84,10 +87,15 @@ class Policies(unittest.TestCase):
         self.check(False, limits=[limit("a", window, 1) for window in range(1, 66)])
 
     def test_period_and_version(self) -> None:
-        """A drill period is above 0, and the version is 2."""
+        """Drill period and rows to the next snapshot are above 0, and the version is 3."""
         self.check(True, period=1)
         self.check(False, period=0)
-        self.check(False, version=1)
+        self.check(True, snapshots=1)
+        self.check(True, snapshots=2**64 - 1)
+        self.check(False, snapshots=0)
+        self.check(False, snapshots=2**64)
+        self.check(False, version=2)
+        self.check(False, version=4)
 
     def test_patterns(self) -> None:
         """A star is a prefix at the end, and nothing elsewhere."""
@@ -138,6 +146,41 @@ class Bodies(unittest.TestCase):
                      forge.calibration("m", [2], floor, quantile=1_000_001)):  # fmt: skip
             self.assertTrue(refused(kinds.CALIBRATION, body))
         self.assertTrue(refused(kinds.REVIEW, forge.review(1, bytes(32), 2)))
+
+    def test_recovery_drills(self) -> None:
+        """Of four classes, and passed or not; other metrics are free."""
+        number, reading = forge.number, forge.reading
+        for name in ("exact", "declared", "window", "compensating"):
+            for value in (number(0), number(1)):
+                self.assertFalse(refused(kinds.READING, reading("drill/" + name, value)))
+            for value in (number(2), number(-1), number(1, 1), number(0, 1), number(10, 1)):
+                self.assertTrue(refused(kinds.READING, reading("drill/" + name, value)))
+        for name in ("drill/", "drill/none", "drill/Exact", "drill/exact/", "drill/ exact"):
+            self.assertTrue(refused(kinds.READING, reading(name, number(1))))
+        for name in ("drill", "drills/exact", "Drill/none", "a/drill/none"):
+            self.assertFalse(refused(kinds.READING, reading(name, number(25, 1))))
+
+    def test_rollbacks(self) -> None:
+        """Three manners, and places that ascend."""
+        rollback, hash_ = forge.rollback, bytes(32)
+        for manner in range(3):
+            for effects in ((), (0,), (3, 2**32 - 1), range(4096)):
+                body = rollback(2**64 - 1, hash_, manner, effects)
+                self.assertFalse(refused(kinds.ROLLBACK_ROW, body))
+        for body in (rollback(1, hash_, 3), rollback(1, hash_, 0, (1, 1)),
+                     rollback(1, hash_, 0, (2, 1)), rollback(1, hash_, 0, (2**32,)),
+                     rollback(1, hash_, 0, range(4097)), rollback(1, hash_)[:-1]):  # fmt: skip
+            self.assertTrue(refused(kinds.ROLLBACK_ROW, body))
+
+    def test_outcomes_and_snapshots(self) -> None:
+        """Five statuses; numbers within their bounds."""
+        for status in range(5):
+            self.assertFalse(refused(kinds.OUTCOME, forge.outcome(7, 2**32 - 1, status)))
+        for body in (forge.outcome(7, 0, 5), forge.outcome(7, 2**32, 0),
+                     forge.varint(7) + b"\x00\x00\x02\x00"):  # fmt: skip
+            self.assertTrue(refused(kinds.OUTCOME, body))
+        self.assertFalse(refused(kinds.SNAPSHOT, forge.snapshot(7, bytes(32), 2**64 - 1)))
+        self.assertTrue(refused(kinds.SNAPSHOT, forge.snapshot(7, bytes(31), 1)))
 
     def test_effects(self) -> None:
         """Four undos; only one of them ends."""

@@ -17,7 +17,7 @@ JUDGE, FLOOR, SEPARATE = range(4, 7)
 ATTESTATION, MOVE = Reason.ATTESTATION_MISSING, Reason.MOVE_NOT_ALLOWED
 MISSING, UNCALIBRATED, BELOW = range(9, 12)
 IRREVERSIBLE = Reason.IRREVERSIBLE
-GUARD, ABSENT, MISMATCH, OVERFLOW = range(15, 19)
+UNPROVEN, GUARD, ABSENT, MISMATCH, OVERFLOW = range(15, 20)
 
 
 class Decided(Forged):
@@ -219,15 +219,22 @@ class Gates(Decided):
     def test_rows_that_are_not_asked(self) -> None:
         """Rollbacks have the reasons of their operations; other rows have none."""
         book = self.book(forge.rule("b"), moves=[("", "s")])
-        body = forge.varint(4) + bytes(32) + b"\x01"
-        said: Any = {OPS: forge.ops(forge.move("e", "t"))}
-        book.land(Draft(kinds.ROLLBACK_ROW, self.operator, body, parts=said))
-        self.passes(book)
-        said = {OPS: forge.ops(forge.move("e", "t", forge.holds_stage("s")))}
-        book.land(Draft(kinds.ROLLBACK_ROW, self.operator, body, parts=said, reasons=[GUARD]))
+        back = forge.ops(forge.move("e", "", forge.holds_stage("s")))
+        said: Any = {OPS: forge.ops(forge.move("e", "s"))}
+        decided = book.decide(self.agent, "b", parts=said, inverse=back)
+        book.roll_back(self.operator, decided, live=False)
+        redo = forge.ops(forge.move("e", "s", forge.ABSENT))
+        book.roll_back(self.operator, decided, inverse=redo)
+        again = book.decide(self.agent, "b", parts=said, inverse=back)
+        book.govern(POLICY, forge.policy())
+        book.roll_back(self.operator, 6, reasons=[GUARD])
+        out = {OPS: forge.ops(forge.move("e", ""))}
+        forced = forge.rollback(again, book.rows[again].hash, 1)
+        book.roll_back(self.operator, again, body=forced, parts=out)
+        book.roll_back(self.operator, 6)
         self.passes(book)
         book.land(Draft(kinds.READING, self.judge, forge.reading("m", number(1)), reasons=[LIVE]))
-        self.finds(book, "V14", says="reasons are none", row=6)
+        self.finds(book, "V14", says="reasons are none", row=12)
 
     def test_policy_row(self) -> None:
         """It is the newest applied policy row."""
@@ -367,10 +374,11 @@ class Closed(Forged):
             closed = [kinds.BODY] if value == 9 else []
             book.land(Draft(kinds.READING, self.judge, body, closed=closed))
         book.decide(self.agent, "a", parts={EVIDENCE: forge.evidence(5)})
-        self.unsure(book, "V14", says="evidence row 5")
+        self.unsure(book, "V09", "V14", says="evidence row 5")
         book.decide(self.agent, "a", parts={EVIDENCE: forge.evidence(4, 5)}, reasons=[BELOW])
-        self.unsure(book, "V14")
-        self.assertEqual([gap["row"] for gap in self.report(book).gaps], [6])
+        self.unsure(book, "V09", "V14")
+        # Whether an operator must have written the reading is open too.
+        self.assertEqual([gap["row"] for gap in self.report(book).gaps], [5, 6])
 
 
 if __name__ == "__main__":

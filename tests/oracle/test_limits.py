@@ -177,7 +177,7 @@ class Limits(Forged):
         fields: Any = {"parts": {EFFECTS: said}, "reversibility": b"\x01"}
         for asked in (limit("*", 100, 9), limit("*", 100, total=("f", number(9)))):
             book = self.book(limits=[asked])
-            book.decide(self.agent, "a", version=3)
+            book.decide(self.agent, "a", version=4)
             book.govern(POLICY, forge.policy([forge.rule("*")], limits=[asked]), at=50)
             book.decide(self.agent, "a", at=149, **fields)
             book.decide(self.agent, "a", at=150, **fields)

@@ -21,7 +21,7 @@ import row
 import tree
 import value
 from damage import failed
-from digest import crc32c
+from digest import crc32c, derive
 from ledger import Unreadable
 from report import CHECKS, MEANING, Report
 from verify import EXITS, read_pins, verify
@@ -143,7 +143,7 @@ class Example(damage.Damage):
 
 
 class Forged(damage.Damage):
-    """A ledger of the tests' own, with a policy, scopes, verdicts and a review."""
+    """A ledger of the tests' own, with a policy, scopes, verdicts, and rows about rows."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -152,10 +152,20 @@ class Forged(damage.Damage):
         (cls.folder / "log").mkdir()
         agent, judge = forge.Signer(3), forge.Signer(4)
         book = forge.Forge(forge.policy([forge.rule("*", attested=True)]))
-        for key, roles, name in ((agent, kinds.EXECUTOR, "agent"), (judge, kinds.JUDGE, "judge")):
-            book.grant(key, roles, name, forge.scope(["a*"], ["p"]))
-        said: forge.Parts = {kinds.OPS: forge.ops(forge.put("p", forge.integer(1)))}
-        book.decide(agent, "a", parts=said, judge=(judge, "judge", 9))
+        roles = {agent: kinds.EXECUTOR | kinds.OPERATOR, judge: kinds.JUDGE}
+        for key, name in ((agent, "agent"), (judge, "judge")):
+            book.grant(key, roles[key], name, forge.scope(["a*"], ["p"]))
+        one = forge.integer(1)
+        said: forge.Parts = {kinds.OPS: forge.ops(forge.put("p", one))}
+        acts = {**said, kinds.EFFECTS: forge.items([forge.effect(undo=1)])}
+        undo = forge.ops(forge.delete("p", forge.holds_value(one)))
+        row = book.decide(agent, "a", parts=acts, judge=(judge, "judge", 9), inverse=undo,
+                          reversibility=b"\x01")  # fmt: skip
+        body = forge.rollback(row, book.rows[row].hash, 0, [0])
+        back = forge.Draft(kinds.ROLLBACK_ROW, agent, body, parts={kinds.OPS: undo})
+        book.land(back, forge.Draft(kinds.OUTCOME, agent, forge.outcome(row + 1, 0, 4)))
+        body = forge.snapshot(row + 1, derive("state", b""), 0)
+        book.land(forge.Draft(kinds.SNAPSHOT, book.ledger, body))
         said = {**said, kinds.ACTORS: forge.actors("", "judge")}
         aside = book.decide(agent, "a", parts=said, reasons=[7])
         book.review(aside)
@@ -262,21 +272,21 @@ class Rows(unittest.TestCase):
     def test_reversibility(self) -> None:
         """All five classes are read."""
         for text in ("00", "01", "0209", "03", "04"):
-            landing = bytes.fromhex("0203000000" + text + "0000" + "0001" + "00")
+            landing = bytes.fromhex("0303000000" + text + "0000" + "0001" + "00")
             self.assertEqual(row.read_landing(landing).seq, 3)
         with self.assertRaises(encoding.Malformed):
-            row.read_landing(bytes.fromhex("0203000000" + "05" + "0000" + "0001" + "00"))
+            row.read_landing(bytes.fromhex("0303000000" + "05" + "0000" + "0001" + "00"))
 
     def test_versions(self) -> None:
-        """Another version inside a segment of version 2 is malformed."""
-        for text in ("01", "03"):
+        """Another version inside a segment of version 3 is malformed."""
+        for text in ("02", "04"):
             with self.subTest(text), self.assertRaisesRegex(encoding.Malformed, "version"):
                 row.read_landing(bytes.fromhex(text))
 
     def test_reasons(self) -> None:
-        """There are nineteen reasons, and they ascend."""
-        for text, holds in (("0112", True), ("0113", False), ("020102", True), ("020201", False)):
-            landing = bytes.fromhex("02030000" + text + "00" + "0000" + "0001" + "00")
+        """There are twenty reasons, and they ascend."""
+        for text, holds in (("0113", True), ("0114", False), ("020102", True), ("020201", False)):
+            landing = bytes.fromhex("03030000" + text + "00" + "0000" + "0001" + "00")
             if holds:
                 self.assertEqual(len(row.read_landing(landing).reasons), landing[4])
                 continue

@@ -304,7 +304,7 @@ class Drills(Turned):
     def test_lost_rows(self) -> None:
         """Behind a row that cannot be read little is known, and nothing is made up."""
         book = self.book(period=100)
-        book.decide(self.agent, "a", version=3)
+        book.decide(self.agent, "a", version=4)
         book.decide(self.agent, "a", policy_row=3, kill_switch_row=2, at=999)
         self.finds(book, "V02", row=4)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks the integrity of a Counterfoil ledger, V01 to V12, and prints the report as JSON.
 
-With --meaning every row is also decided again: V14, V18 and V23. Exit code 0 is intact, 1 broken,
-2 could not check, 3 intact bytes with rows that break the rules.
+With --meaning it also checks what rows mean: V14, V16 to V19 and V23. Exit code 0 is intact,
+1 broken, 2 could not check, 3 intact bytes with rows that break the rules.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help="a checkpoint that must lie on this history")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="the report on one line")
     parser.add_argument("--meaning", action="store_true",
-                        help="also decide every row again: V14, V18, V23")  # fmt: skip
+                        help="also check what rows mean: V14, V16 to V19, V23")  # fmt: skip
     options = parser.parse_args(arguments)
     try:
         report = verify(options.path, read_pins(options.pin), options.checkpoint, options.meaning)

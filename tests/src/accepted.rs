@@ -106,7 +106,7 @@ fn every_kind() -> Ledger {
         .close(PartTag::Context);
     forge.submit(vec![decision]);
     let status = EffectStatus::Done;
-    let outcome = EffectOutcome { row: 8, effect: 0, undo: false, status, detail: "published" };
+    let outcome = EffectOutcome { row: 8, effect: 0, status, detail: "published" };
     forge.submit(vec![Draft::body(&Body::Outcome(outcome))]);
     let snapshot = Snapshot { at: 9, state: forge.state.digest(), leaves: forge.state.len() as u64 };
     let drill = forge.switch(SwitchAct::Drill, true);

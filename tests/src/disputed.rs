@@ -57,7 +57,7 @@ fn versions() -> Vec<Case> {
     });
     let newer_policy = around_alone(403, raw(Kind::Policy, encode(&policy(POLICY_VERSION + 1, "*"))));
     let mut newer_segment = around_row(404, |draft| draft);
-    newer_segment.segments[0].1[8] = 3;
+    newer_segment.segments[0].1[8] = 4;
     fix_checksums(&mut newer_segment.segments[0].1);
     vec![
         case("v02-newer-intent", "An intent is of another version than its segment.", newer_head),

@@ -3,11 +3,11 @@
 use crate::draft::{Draft, LEDGER, OPERATOR, OWNER};
 use crate::forge::Forge;
 use counterfoil_format::body::{
-    Body, Drill, FORMAT_VERSION, Genesis, KillSwitch, ReviewOf, ReviewVerdict, RollbackOf, SwitchAct,
+    Body, Drill, FORMAT_VERSION, Genesis, KillSwitch, Manner, ReviewOf, ReviewVerdict, RollbackOf, SwitchAct,
 };
 use counterfoil_format::intent::{KeyId, Kind};
 use counterfoil_format::landing::Outcome;
-use counterfoil_format::ops::{Guard, decode_ops, encode_ops};
+use counterfoil_format::ops::{Guard, Op, decode_ops, encode_ops};
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::policy::{ActionRule, PolicyBody};
 use counterfoil_format::row::Row;
@@ -92,15 +92,32 @@ impl Forge {
 
     /// A draft of the rollback of a row: its stored rollback as ops. Only for ledgers kept in memory.
     pub fn rollback(&self, target: u64, forced: bool) -> Draft {
+        let manner = if forced { Manner::Forced } else { Manner::Exact };
+        self.rollback_as(target, manner, &[], |_| true)
+    }
+
+    /// The same in some manner, calling for some effects, with those of the operations that are wanted.
+    pub fn rollback_as(
+        &self,
+        target: u64,
+        manner: Manner,
+        effects: &[u32],
+        wanted: impl Fn(&Op<'_>) -> bool,
+    ) -> Draft {
         let record = self.sink.record(target);
         let row = Row::parse(&record).unwrap();
-        let body = RollbackOf { target, target_hash: row.row_hash, forced };
-        let stored = row.content(PartTag::Rollback).expect("the row has an open rollback");
+        let body = RollbackOf { target, target_hash: row.row_hash, manner, effects: effects.to_vec() };
+        let draft = Draft::body(&Body::Rollback(body));
+        if row.part(PartTag::Rollback).is_none() {
+            return draft;
+        }
+        let stored = row.content(PartTag::Rollback).expect("the row's rollback is open");
         let mut ops = decode_ops(stored).unwrap();
-        ops.iter_mut().filter(|_| forced).for_each(|op| op.guard = Guard::None);
+        ops.retain(wanted);
+        ops.iter_mut().filter(|_| manner == Manner::Forced).for_each(|op| op.guard = Guard::None);
         let mut content = Vec::new();
         encode_ops(&ops, &mut content);
-        Draft::body(&Body::Rollback(body)).content(PartTag::Ops, content)
+        draft.content(PartTag::Ops, content)
     }
 
     /// Who wrote a row. Only for ledgers kept in memory.

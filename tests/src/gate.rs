@@ -57,6 +57,7 @@ impl Gate {
             clock: Arc::new(Stopped),
             index: Arc::new(InMemory),
             inbox_every: None,
+            snapshots_every: None,
         }
     }
 

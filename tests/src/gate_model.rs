@@ -10,12 +10,13 @@ use counterfoil_format::key::key_id;
 use counterfoil_format::landing::{Outcome, Reason, Reversibility};
 use counterfoil_format::ops::{Change, Op};
 use counterfoil_format::part::{PartTag, Slot};
-use counterfoil_format::policy::{ActionRule, Floor, Limit, Per, PolicyBody, Reach};
+use counterfoil_format::policy::{ActionRule, Floor, Limit, Per, PolicyBody};
 use counterfoil_format::row::Row;
 use counterfoil_format::value::{Decimal, Value};
 use state::{Holds, State, carry_out};
 use std::collections::BTreeMap;
 
+mod recovery;
 mod state;
 
 /// What the ledger should have stamped on a row.
@@ -161,7 +162,7 @@ fn name_of(before: &[Said<'_>], key: KeyId) -> String {
 }
 
 /// What an approval lets pass.
-const CLEARED: [Reason; 11] = [
+const CLEARED: [Reason; 12] = [
     Reason::UnknownAction,
     Reason::TierTooLow,
     Reason::JudgeMissing,
@@ -173,6 +174,7 @@ const CLEARED: [Reason; 11] = [
     Reason::CountLimit,
     Reason::SumLimit,
     Reason::Irreversible,
+    Reason::Unproven,
 ];
 
 fn gates(
@@ -218,16 +220,7 @@ fn gates(
     let of_rule = rule.map(|rule| metrics(before, rule, row)).unwrap_or_default();
     held.extend(of_rule);
     held.extend(limits(before, policies, row));
-    let reach = match reversibility(row) {
-        Reversibility::Exact => 0,
-        Reversibility::Declared => 1,
-        Reversibility::Window(_) => 2,
-        Reversibility::Compensating => 3,
-        Reversibility::Never => 4,
-    };
-    if rule.is_some_and(|rule| rule.reach != Reach::Never && reach > rule.reach as u8) {
-        held.push(Reason::Irreversible);
-    }
+    held.extend(recovery::reasons(before, rule, row));
     held
 }
 

@@ -7,7 +7,7 @@ use crate::draft::{ChangeDraft, Draft, OpDraft, Rollback, ops_content};
 use crate::forge::Forge;
 use crate::output::Ledger;
 use counterfoil_format::Hash;
-use counterfoil_format::body::{Body, RollbackOf};
+use counterfoil_format::body::{Body, Manner, RollbackOf};
 use counterfoil_format::content::Evidence;
 use counterfoil_format::intent::IntentId;
 use counterfoil_format::ops::Guard;
@@ -136,7 +136,12 @@ fn double(seed: u64) -> Ledger {
 fn other_hash(seed: u64) -> Ledger {
     let mut forge = Forge::new(seed);
     forge.submit(vec![put(1)]);
-    let body = Body::Rollback(RollbackOf { target: 4, target_hash: Hash([3; 32]), forced: false });
+    let body = Body::Rollback(RollbackOf {
+        target: 4,
+        target_hash: Hash([3; 32]),
+        manner: Manner::Exact,
+        effects: Vec::new(),
+    });
     let draft = forge.rollback(4, false).content(PartTag::Body, body.encode().unwrap());
     forge.submit(vec![draft]);
     forge.finish()

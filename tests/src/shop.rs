@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Sixty bytes.
 const REASON: &str = "margin above floor for three days, stock covers two weeks ok";
@@ -103,10 +104,18 @@ impl Shop {
         Self::open_on(&Platform::default(), dir)
     }
 
-    /// The same in given surroundings.
+    /// The same in given surroundings. A child that another test starts has the lock of this process until it is another program,
+    /// so it is tried again.
     pub fn open_on(platform: &Platform, dir: &Path) -> Result<Self, OpenError> {
         let keys = Keys::default();
-        Ok(Shop { ledger: Ledger::open_on(platform, dir, keys.ledger.clone())?, keys })
+        let mut tries = 0;
+        loop {
+            match Ledger::open_on(platform, dir, keys.ledger.clone()) {
+                Err(OpenError::Locked(_)) if tries < 50 => std::thread::sleep(Duration::from_millis(10)),
+                opened => return Ok(Shop { ledger: opened?, keys }),
+            }
+            tries += 1;
+        }
     }
 
     /// Lands drafts as one submission.

@@ -60,6 +60,7 @@ pub fn strict_policy() -> PolicyBody<'static> {
             strict_rule("ad.*"),
             ActionRule { live: false, ..ActionRule::open("gift.*") },
             ActionRule::open("price.*"),
+            ActionRule { proven: Some(WINDOW), ..ActionRule::open("proof.*") },
             ActionRule::open("stage.*"),
             ActionRule::open("stock.*"),
         ],
@@ -173,6 +174,7 @@ impl Strict {
                 let request = Value::Null.encode().unwrap();
                 self.scale(1).effects(&[Effect { adapter: "ads", request: &request, undo: Undo::Never }])
             }
+            Reason::Unproven => Draft::decision("proof.set").put("proof/1", &Value::Int(1)),
             Reason::GuardFailed => put("price/1").op("price/2", Guard::Counter(3), ChangeDraft::Add(1)),
             Reason::KeyAbsent => put("price/1").delete("price/2"),
             Reason::KindMismatch => put("price/1").add("price/1", 1),

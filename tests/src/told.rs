@@ -33,5 +33,5 @@ impl Told {
 pub fn told(fs: &SimFs) -> (Platform, Arc<Told>) {
     let clock = Arc::new(Told::default());
     let (storage, index) = (Arc::new(fs.clone()), Arc::new(InMemory));
-    (Platform { storage, clock: clock.clone(), index, inbox_every: None }, clock)
+    (Platform { storage, clock: clock.clone(), index, inbox_every: None, snapshots_every: None }, clock)
 }

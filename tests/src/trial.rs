@@ -67,7 +67,13 @@ pub struct Trial {
 /// The surroundings of a simulated disk.
 pub fn platform(fs: &SimFs) -> Platform {
     let clock = SimClock::stepping(60_000);
-    Platform { storage: Arc::new(fs.clone()), clock, index: Arc::new(InMemory), inbox_every: None }
+    Platform {
+        storage: Arc::new(fs.clone()),
+        clock,
+        index: Arc::new(InMemory),
+        inbox_every: None,
+        snapshots_every: None,
+    }
 }
 
 impl Trial {

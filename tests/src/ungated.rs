@@ -83,6 +83,11 @@ fn unasked() -> Vec<Case> {
             "v14-irreversible",
             "A row is applied whose effect cannot be undone and had to be.",
         ),
+        (
+            Reason::Unproven,
+            "v14-unproven",
+            "A row is applied under a rule that asks for a recovery drill, and none was held.",
+        ),
         (Reason::GuardFailed, "v14-guard-failed", "A row is applied although a guard of it does not hold."),
         (Reason::KeyAbsent, "v14-key-absent", "A row is applied that deletes a key which is not there."),
         (Reason::KindMismatch, "v14-kind-mismatch", "A row is applied that adds to a value."),

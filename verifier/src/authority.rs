@@ -16,7 +16,7 @@ use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
 use crate::words;
 use counterfoil_format::Hash;
-use counterfoil_format::body::Body;
+use counterfoil_format::body::{Body, Role};
 use counterfoil_format::group::{GroupHeader, Seal};
 use counterfoil_format::intent::{KeyId, Kind};
 use counterfoil_format::key::PublicKey;
@@ -33,6 +33,7 @@ const DOUBT: &str =
 const LOST_RULES: &str =
     "what is in force may have changed in rows that are missing or cannot be read before it";
 const CLOSED_ACTORS: &str = "its actors are withheld or erased, and with them what a judge may have signed";
+const CLOSED_SAYING: &str = "its body is withheld, so it is not known whether only an operator may say it";
 const CLOSED_OPS: &str = "its operations are withheld, so it is not known whether its key's scope has them";
 const LOST_KEY: &str = "its key may have been enrolled by rows that are missing or cannot be read";
 
@@ -193,11 +194,16 @@ impl Authority {
             };
             *is_party = if *is_party == Some(true) { *is_party } else { is_author };
         }
+        if row.kind == Kind::Outcome {
+            let author = governance.keys.get(&row.author);
+            row.by_operator = author.map(|author| author.roles & Role::Operator.bit() != 0);
+        }
         if row.kind == Kind::Rollback {
             let body = row.body.bytes(arena).map(|bytes| Body::decode(row.kind, bytes));
             row.brings_back = match body {
                 Some(Ok(Body::Rollback(rollback))) => {
                     let hidden = governance.chain(rollback.target).any(|row| self.hidden.contains(&row));
+                    row.base = (!hidden && !self.lost).then(|| governance.base(rollback.target));
                     (!hidden).then(|| governance.brings_back(rollback.target))
                 }
                 _ => None,

@@ -74,11 +74,18 @@ pub(crate) struct RowFacts {
     pub entity: Part,
     /// What its actors say of a judge.
     pub judge: Judge,
+    /// How many effects it has; `None` when they are closed.
+    pub effects: Option<u32>,
     /// How reversible its effects are; `None` when they are closed.
     pub reversibility: Option<Reversibility>,
     /// Whether it is a rollback that brings a decision back into force. Found where the keys are looked at; `None` when
     /// a withheld body hides it.
     pub brings_back: Option<bool>,
+    /// The row at the end of the chain of targets of a rollback row. Found where the keys are looked at; `None` when that is
+    /// not known.
+    pub base: Option<u64>,
+    /// Whether its author is an operator. Found where the keys are looked at; `None` when the key is not known.
+    pub by_operator: Option<bool>,
     /// By what it is to be judged, or why that is not known; `None` until the keys are looked at.
     pub in_force: Option<Result<Arc<InForce>, Arc<str>>>,
     /// The keys that it enrols, and for whom. Found where the keys are looked at.
@@ -184,8 +191,7 @@ impl RowFacts {
         intent: Hash,
         arena: &mut Vec<u8>,
     ) -> Result<Self, CodecError> {
-        let judged_by =
-            !matches!(row.head.kind, Kind::Decision | Kind::Outcome | Kind::Snapshot | Kind::Erasure);
+        let judged_by = !matches!(row.head.kind, Kind::Decision | Kind::Erasure);
         let body = row.part(PartTag::Body).filter(|_| judged_by);
         let landing = &row.landing;
         let (closed, open) = (row.part(PartTag::Effects), said.effects.as_deref());
@@ -225,8 +231,12 @@ impl RowFacts {
             })?,
             entity,
             judge: Judge::of(row, said.actors.as_ref(), arena),
+            effects: reversibility
+                .map(|_| open.map_or(0, |effects| u32::try_from(effects.len()).unwrap_or(u32::MAX))),
             reversibility,
             brings_back: Some(false),
+            base: None,
+            by_operator: None,
             in_force: None,
             enrols: Vec::new(),
         })

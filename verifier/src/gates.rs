@@ -4,7 +4,7 @@
 //! limits have counted is kept here. Where a part that is needed is closed, a row is not decided
 //! again, and neither are those whose limits depend on it. What needs no part is checked all the same: the switch above all.
 
-use crate::again::{Again, Found, TOO_MANY};
+use crate::again::{Again, For, Found, TOO_MANY};
 use crate::check::CheckId;
 use crate::error::VerifyError;
 use crate::facts::RowFacts;
@@ -200,7 +200,7 @@ impl Gates {
                 Judged::Free
             }
         };
-        let record = match again.record(review.row)? {
+        let record = match again.record(review.row, For::Citation)? {
             Found::Record(record) => record,
             Found::Lost => return Ok(lost(CITED_LOST)),
             Found::TooMany => return Ok(lost(TOO_MANY)),
@@ -243,7 +243,7 @@ impl Gates {
             return Ok(());
         };
         let Some(drill) = switch.drill.filter(|drill| drill.probe < row.seq) else { return Ok(()) };
-        let found = match again.record(drill.probe)? {
+        let found = match again.record(drill.probe, For::Citation)? {
             Found::Record(record) => Row::parse(&record).map(|probe| check_probe(&drill, &probe)).ok(),
             Found::Lost | Found::TooMany => None,
         };

@@ -32,6 +32,11 @@ impl Commitments {
         self.0.get(key)
     }
 
+    /// Keys and what they hold, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Leaf)> {
+        self.0.iter().map(|(key, leaf)| (&**key, leaf))
+    }
+
     fn set(&mut self, key: &str, leaf: Option<Leaf>) {
         match (leaf, self.0.get_mut(key)) {
             (Some(leaf), Some(place)) => *place = leaf,
@@ -47,6 +52,8 @@ pub(crate) struct Inverses {
     state: Commitments,
     /// Since when the state is not known, and why.
     stopped: Option<String>,
+    /// The last row whose stored rollback does not take it back.
+    inexact: Option<u64>,
     scratch: Vec<u8>,
 }
 
@@ -86,6 +93,15 @@ impl Inverses {
         self.stopped.is_none().then_some(&self.state)
     }
 
+    /// The state, when it can be taken back by stored rollbacks to the one after a row: `None` when it cannot, and why it is
+    /// not known when it is not.
+    pub fn known_since(&self, at: u64) -> Result<Option<&Commitments>, &str> {
+        match &self.stopped {
+            Some(why) => Err(why),
+            None => Ok(Some(&self.state).filter(|_| self.inexact.is_none_or(|row| row <= at))),
+        }
+    }
+
     /// Carries out a row's operations on the state before it, which stays as it is. `ops` is `None` when they are closed.
     pub fn carry_out<'o>(&self, row: &RowFacts, ops: Option<&[Op<'o>]>) -> Steps<'o> {
         if matches!(row.ops, Part::Absent) {
@@ -116,7 +132,11 @@ impl Inverses {
         place: Place,
         tally: &mut Tally,
     ) {
-        let mut fault = |message: &str| tally.fault(CheckId::V15, place, Some(row.seq), message.to_owned());
+        let mut inexact = self.inexact;
+        let mut fault = |message: &str| {
+            inexact = Some(row.seq);
+            tally.fault(CheckId::V15, place, Some(row.seq), message.to_owned());
+        };
         let bare = matches!(row.rollback, Part::Absent);
         let outcome = row.stamp.outcome;
         if outcome == Outcome::Review || matches!(steps, Steps::None) {
@@ -125,6 +145,7 @@ impl Inverses {
                 (Outcome::Review, _) => fault("a row that was put aside for review has a rollback"),
                 _ => fault("a row without operations has a rollback"),
             }
+            self.inexact = inexact;
             return;
         }
         let applied = match steps {
@@ -140,6 +161,7 @@ impl Inverses {
                 if !decided {
                     fault(&format!("its operations do not go through: {reason}"));
                 }
+                self.inexact = Some(row.seq);
                 return tally.checked(CheckId::V15, 1);
             }
             Steps::None => return,
@@ -161,6 +183,7 @@ impl Inverses {
             }
             None => tally.skip(CheckId::V15, row.seq, "its rollback is withheld"),
         }
+        self.inexact = inexact;
         if outcome == Outcome::Applied {
             for (key, leaf) in Applied::into_changes(applied) {
                 self.state.set(&key, leaf);

@@ -1,32 +1,29 @@
-//! The checks of what the rows mean, in row order: outcomes (V14), inverses (V15), rollbacks (V17), kill switch (V18), ids
-//! (V20), evidence (V21), calibrations (V23).
+//! The checks of what the rows mean, in row order: outcomes (V14), inverses (V15), snapshots (V16), rollbacks (V17), kill
+//! switch (V18), effects (V19), ids (V20), evidence (V21), calibrations (V23).
 //!
 //! The state is kept by commitments alone, so withheld and erased values stand in nobody's way.
 
-use crate::again::{Again, Found, TOO_MANY};
+use crate::again::Again;
+use crate::calls::Calls;
 use crate::check::CheckId;
 use crate::error::VerifyError;
-use crate::facts::{RowFacts, Seen};
+use crate::facts::Seen;
 use crate::gates::{Case, Gates};
 use crate::ids::Fingerprints;
 use crate::inverse::Inverses;
 use crate::readings::Readings;
+use crate::rollbacks::Rollback;
 use crate::sight;
+use crate::snapshots::check_snapshot;
 use crate::source::Book;
 use crate::tally::{Place, Tally};
 use crate::walk::RawGroup;
-use counterfoil_format::body::Body;
-use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::Evidence;
 use counterfoil_format::group::GroupHeader;
 use counterfoil_format::intent::Kind;
-use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::decode_skeleton;
 use counterfoil_format::part::{PartTag, Slot};
 use counterfoil_format::row::Row;
-use counterfoil_rules::rollback::{RollbackFault, check_rollback};
-
-const TARGET_LOST: &str = "the row that is taken back cannot be read";
 
 /// What the rows so far mean.
 #[derive(Debug)]
@@ -35,6 +32,7 @@ pub(crate) struct Meaning<'a> {
     inverses: Inverses,
     gates: Gates,
     readings: Readings,
+    calls: Calls,
     ids: Fingerprints,
     again: Again<'a>,
 }
@@ -47,6 +45,7 @@ impl<'a> Meaning<'a> {
             inverses: Inverses::default(),
             gates: Gates::default(),
             readings: Readings::default(),
+            calls: Calls::default(),
             ids: Fingerprints::default(),
             again: Again::new(book),
         }
@@ -55,7 +54,9 @@ impl<'a> Meaning<'a> {
     /// Rows before row `next` are missing or cannot be read: what follows from them is not known from there on.
     pub fn lose(&mut self, next: u64) {
         self.inverses.lose(next);
-        self.readings.lose(|| format!("rows before row {next} are missing or cannot be read"));
+        let why = || format!("rows before row {next} are missing or cannot be read");
+        self.readings.lose(why);
+        self.calls.lose(why);
     }
 
     /// The rows of a group cannot be told apart.
@@ -95,12 +96,14 @@ impl<'a> Meaning<'a> {
         };
         let decided =
             self.gates.row(&mut Case { seen, place, carried: steps.carried() }, &mut self.again, tally)?;
+        check_snapshot((row, arena), &self.inverses, &mut self.again, place, tally)?;
         self.inverses.check((row, arena), steps, decided, place, tally);
         self.readings.row(row, arena, place, tally);
-        if row.kind == Kind::Rollback && row.stamp.outcome != Outcome::Review {
-            self.check_rollback(row, arena, place, tally)?;
+        self.calls.row(row, arena, place, tally);
+        match row.kind {
+            Kind::Rollback => Rollback { row, arena, place }.check(&mut self.again, tally),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// V20 of rows, which may come before or after their other checks: a table of millions is kept busy best by
@@ -116,63 +119,8 @@ impl<'a> Meaning<'a> {
 
     /// The end of the log.
     pub fn finish(self, tally: &mut Tally) -> Result<(), VerifyError> {
+        self.calls.finish(tally);
         self.ids.settle(self.book, tally)
-    }
-
-    /// V17: a rollback row has the very operations that its target stored for it.
-    fn check_rollback(
-        &mut self,
-        row: &RowFacts,
-        arena: &[u8],
-        place: Place,
-        tally: &mut Tally,
-    ) -> Result<(), VerifyError> {
-        let (Some(body), Some(skeleton)) = (row.body.bytes(arena), row.ops.bytes(arena)) else {
-            tally.skip(CheckId::V17, row.seq, "the body or the operations of the rollback row are withheld");
-            return Ok(());
-        };
-        let (Ok(Body::Rollback(rollback)), Ok(ops)) =
-            (Body::decode(row.kind, body), decode_skeleton(skeleton))
-        else {
-            return Ok(());
-        };
-        if rollback.forced {
-            tally.forced(row.seq);
-        }
-        if rollback.target >= row.seq {
-            // That it does not come before was told where the keys are looked at.
-            return Ok(());
-        }
-        let result = match self.again.record(rollback.target)? {
-            Found::Record(record) => match Row::parse(&record) {
-                Ok(target) if target.landing.seq != rollback.target => {
-                    Err(RollbackFault::Codec(CodecError::Inconsistent("the row has another number")))
-                }
-                Ok(target) => check_rollback(&rollback, &ops, &target),
-                Err(error) => Err(RollbackFault::Codec(error)),
-            },
-            Found::Lost => {
-                tally.skip(CheckId::V17, row.seq, TARGET_LOST);
-                return Ok(());
-            }
-            Found::TooMany => {
-                tally.skip(CheckId::V17, row.seq, TOO_MANY);
-                return Ok(());
-            }
-        };
-        match result {
-            Err(RollbackFault::Codec(_)) => tally.skip(CheckId::V17, row.seq, TARGET_LOST),
-            Err(RollbackFault::Withheld(_)) => {
-                tally.skip(CheckId::V17, row.seq, "the rollback of the row that is taken back is withheld");
-            }
-            other => {
-                tally.checked(CheckId::V17, 1);
-                if let Err(error) = other {
-                    tally.fault(CheckId::V17, place, Some(row.seq), error.to_string());
-                }
-            }
-        }
-        Ok(())
     }
 }
 

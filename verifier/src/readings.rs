@@ -7,11 +7,14 @@ use crate::tally::{Place, Tally};
 use counterfoil_format::body::{Body, Calibration};
 use counterfoil_format::intent::{Kind, Micros};
 use counterfoil_format::landing::Outcome;
+use counterfoil_format::policy::Reach;
 use counterfoil_format::value::Decimal;
 use counterfoil_rules::calibration::{Sample, check_calibration};
-use std::collections::HashMap;
+use counterfoil_rules::governance::RecoveryDrill;
+use std::collections::{BTreeMap, HashMap};
 
 const BODY_CLOSED: &str = "its body is withheld";
+const DRILL_CLOSED: &str = "a row before it is withheld or not there, and may be a recovery drill";
 
 /// Readings, in row order.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(crate) struct Readings {
     of_metric: HashMap<u32, Vec<OfMetric>>,
     /// The newest threshold of each metric.
     thresholds: HashMap<u32, Decimal>,
+    /// The newest recovery drill of each class of reversibility.
+    drilled: BTreeMap<Reach, RecoveryDrill>,
     names: Names,
     /// Applied evidence rows whose body is withheld, ascending.
     closed: Vec<u64>,
@@ -95,6 +100,9 @@ impl Readings {
                     Part::Open(range) => Some(text(arena, range)),
                 };
                 let (landed_at, action) = (row.stamp.landed_at, row.action(arena));
+                if let Some((class, passed)) = reading.drilled() {
+                    self.drilled.insert(class, RecoveryDrill { row: row.seq, landed_at, passed });
+                }
                 let (metric, value) = (reading.metric, reading.value);
                 self.add(&Sample { row: row.seq, landed_at, metric, action, value }, entity);
             }
@@ -117,6 +125,16 @@ impl Readings {
     /// The newest threshold that was calibrated of a metric.
     pub fn calibrated(&self, metric: &str) -> Option<Decimal> {
         self.thresholds.get(self.names.numbers.get(metric)?).copied()
+    }
+
+    /// The newest recovery drill of a class of reversibility; an error when a row behind it may be one.
+    pub fn drilled(&self, class: Reach) -> Result<Option<RecoveryDrill>, &'static str> {
+        let newest = self.drilled.get(&class).copied();
+        let closed = self.closed.last().is_some_and(|row| newest.is_none_or(|newest| newest.row < *row));
+        match class != Reach::Never && (closed || self.lost.is_some()) {
+            true => Err(DRILL_CLOSED),
+            false => Ok(newest),
+        }
     }
 
     fn add(&mut self, sample: &Sample<'_>, entity: Option<&str>) {

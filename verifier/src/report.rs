@@ -135,6 +135,8 @@ pub struct Counts {
     pub documents: u64,
     /// Rollbacks that say they were forced.
     pub forced_rollbacks: u64,
+    /// Rollbacks that say they left some keys as they were.
+    pub partial_rollbacks: u64,
 }
 
 /// What a run found.
@@ -308,6 +310,9 @@ fn qualify(checks: &mut BTreeMap<CheckId, Check>, tally: &Tally, checkpoints: us
         let rows = rows.join(", ");
         add(CheckId::V17, format!("; {} of them openly forced: rows {rows}{more}", counts.forced));
     }
+    if counts.partial > 0 {
+        add(CheckId::V17, format!("; {} of them openly partial", counts.partial));
+    }
     if counts.documents > 0 {
         let documents = counts.documents;
         add(CheckId::V21, format!("; {documents} documents outside the ledger were counted, not checked"));
@@ -330,6 +335,7 @@ fn counts(tally: &Tally, book: &Book) -> Counts {
         closed_values: counts.closed_values,
         documents: counts.documents,
         forced_rollbacks: counts.forced,
+        partial_rollbacks: counts.partial,
     }
 }
 

@@ -16,6 +16,7 @@ use counterfoil_format::row::Row;
 use counterfoil_format::value::Decimal;
 use counterfoil_rules::amount::amount;
 use counterfoil_rules::gates::{Judged, Sight};
+use counterfoil_rules::governance::RecoveryDrill;
 use counterfoil_rules::land::{moves, stage};
 use counterfoil_rules::limits::Amounts;
 use counterfoil_rules::number::Magnitude;
@@ -107,6 +108,10 @@ impl Sight for Seen<'_> {
 
     fn calibrated(&self, metric: &str) -> Result<Option<Decimal>, &'static str> {
         Ok(self.readings.calibrated(metric))
+    }
+
+    fn drilled(&self, class: Reach) -> Result<Option<RecoveryDrill>, &'static str> {
+        self.readings.drilled(class)
     }
 
     fn stage(&self, entity: &str) -> Result<String, &'static str> {

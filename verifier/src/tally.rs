@@ -83,6 +83,7 @@ pub(crate) struct Counts {
     pub closed_values: u64,
     pub documents: u64,
     pub forced: u64,
+    pub partial: u64,
 }
 
 /// The sum over a range of the log.
@@ -222,6 +223,7 @@ impl Counts {
         self.closed_values += other.closed_values;
         self.documents += other.documents;
         self.forced += other.forced;
+        self.partial += other.partial;
     }
 
     /// The counts by name that are not 0.

@@ -39,7 +39,7 @@ pub struct Step {
 pub fn steps(log: &Log, names: &Names<'_>, entity: &str) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let mut stage = String::new();
-    for seq in log.find_key(&stage_key(entity))? {
+    for seq in log.find_key(&stage_key(entity), 0..log.head().size)? {
         let stored = log.row(seq)?;
         let row = stored.parse()?;
         let damaged = |error| log.damaged(seq, error);

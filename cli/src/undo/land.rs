@@ -1,15 +1,17 @@
 //! Landing a plan as rollback rows.
 
+use crate::act::{Landed, Lander};
 use crate::decision::random_id;
 use crate::exit::Refused;
 use crate::keys::NamedKey;
+use crate::place::Place;
 use anyhow::Result;
 use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::content::{Actors, Context, Subject};
 use counterfoil_format::limits::SUBMISSION_ROWS;
 use counterfoil_format::ops::decode_ops;
 use counterfoil_format::value::Value;
-use counterfoil_ledger::{Draft, DraftError, DraftOp, Ledger, Receipt, SubmissionBuilder, SubmitError, now};
+use counterfoil_ledger::{Draft, DraftError, DraftOp, SubmissionBuilder, SubmitError, now};
 use counterfoil_replay::operation::Mark;
 use counterfoil_replay::plan::{Plan, Reversal};
 use std::collections::BTreeMap;
@@ -22,21 +24,31 @@ const IN_DOUBT: &str = "a submission may have landed or not (`counterfoil log` t
 
 /// How to land a plan again.
 pub struct Again {
+    /// The program, with the ledger named.
+    pub program: String,
     /// The command that plans it, without `--apply`.
     pub command: String,
     /// Whether that command goes on from where a landing was broken off.
     pub goes_on: bool,
 }
 
+impl Again {
+    /// By a command on a ledger.
+    pub fn with(place: &Place, command: &str, goes_on: bool) -> Self {
+        let program = place.command();
+        Again { command: format!("{program} {command}"), program, goes_on }
+    }
+}
+
 /// Lands a plan, up to 4096 rows a submission. Each submission lands whole, and after each the state is one that was.
 /// Rows of a plan of more than one share a mark. An error says what landed before.
 pub fn land(
-    ledger: &Ledger,
+    lander: &Lander<'_>,
     author: &NamedKey,
     reason: &str,
     plan: &Plan,
     again: &Again,
-) -> Result<Vec<Receipt>> {
+) -> Result<Vec<Landed>> {
     let data = match plan.reversals.len() {
         0 | 1 => Value::Map(BTreeMap::new()).encode()?,
         rows => Mark::new(random_id(now()).map_err(anyhow::Error::msg)?, rows as u64).data()?,
@@ -48,7 +60,7 @@ pub fn land(
         pushed.map_err(|error| broken_off(plan, again, &receipts, named(Some(reversal), error)))?;
         let last = place + 1 == plan.reversals.len();
         if last || builder.len() == SUBMISSION_ROWS || builder.bytes() >= SUBMISSION_BYTES {
-            let landed = ledger.submit(builder.sign(ledger.ledger_id())?);
+            let landed = lander.land(builder.sign(lander.log().ledger_id())?);
             let landed = landed
                 .map_err(|error| broken_off(plan, again, &receipts, refused(plan, &receipts, error)))?;
             receipts.extend(landed);
@@ -58,13 +70,14 @@ pub fn land(
 }
 
 /// An error about one intent of the submission behind these receipts, told by the row that should be taken back.
-fn refused(plan: &Plan, receipts: &[Receipt], error: SubmitError) -> anyhow::Error {
+fn refused(plan: &Plan, receipts: &[Landed], error: anyhow::Error) -> anyhow::Error {
     let target = |index: usize| plan.reversals.get(receipts.len() + index);
-    match error {
-        SubmitError::Refused { index, refusal } => named(target(index), refusal.into()),
-        SubmitError::Cited { index, reason } => named(target(index), anyhow::Error::msg(reason)),
-        SubmitError::Format { index, error } => named(target(index), error.into()),
-        error => error.into(),
+    match error.downcast::<SubmitError>() {
+        Ok(SubmitError::Refused { index, refusal }) => named(target(index), refusal.into()),
+        Ok(SubmitError::Cited { index, reason }) => named(target(index), anyhow::Error::msg(reason)),
+        Ok(SubmitError::Format { index, error }) => named(target(index), error.into()),
+        Ok(error) => error.into(),
+        Err(error) => error,
     }
 }
 
@@ -81,7 +94,7 @@ fn named(reversal: Option<&Reversal>, error: anyhow::Error) -> anyhow::Error {
 }
 
 /// The error, with what landed before it and how to go on.
-fn broken_off(plan: &Plan, again: &Again, receipts: &[Receipt], error: anyhow::Error) -> anyhow::Error {
+fn broken_off(plan: &Plan, again: &Again, receipts: &[Landed], error: anyhow::Error) -> anyhow::Error {
     let in_doubt = matches!(error.downcast_ref(), Some(SubmitError::Failed(_)));
     let (Some(first), Some(last)) = (receipts.first(), receipts.last()) else {
         return error.context(if in_doubt { IN_DOUBT } else { "nothing landed" });
@@ -99,8 +112,9 @@ fn broken_off(plan: &Plan, again: &Again, receipts: &[Receipt], error: anyhow::E
     };
     error.context(format!(
         "broken off: {done} of {all} rows are taken back, by rows {} to {}, and {others}; to put the state \
-         back to what it was before: counterfoil restore --to {head} --apply{go_on}; what stopped it",
-        first.seq, last.seq,
+         back to what it was before: {} restore --to {head} --apply{go_on}; effects that these rows call for are finished by \
+         `counterfoil effects resume`; what stopped it",
+        first.seq, last.seq, again.program,
     ))
 }
 
@@ -110,10 +124,15 @@ fn push(
     context: Context<'_>,
     executor: &str,
 ) -> Result<()> {
-    let ops = decode_ops(&reversal.ops)?;
+    let ops = if reversal.ops.is_empty() { Vec::new() } else { decode_ops(&reversal.ops)? };
     let now = now();
     let id = random_id(now).map_err(anyhow::Error::msg)?;
-    let body = RollbackOf { target: reversal.target, target_hash: reversal.target_hash, forced: false };
+    let body = RollbackOf {
+        target: reversal.target,
+        target_hash: reversal.target_hash,
+        manner: reversal.manner,
+        effects: reversal.calls.iter().map(|call| call.effect).collect(),
+    };
     let mut draft = Draft::with_body(id, Body::Rollback(body), now);
     draft.action = "rollback";
     draft.ops = ops.into_iter().map(DraftOp::Stored).collect();

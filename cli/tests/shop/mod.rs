@@ -73,7 +73,8 @@ impl Shop {
 /// The program, with nothing of the environment that it would read.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
-    for variable in ["COUNTERFOIL_LEDGER", "COUNTERFOIL_KEY_DIR", "COUNTERFOIL_PASSPHRASE_FILE"] {
+    let variables = ["LEDGER", "KEY_DIR", "PASSPHRASE_FILE", "ADAPTERS"];
+    for variable in variables.map(|name| format!("COUNTERFOIL_{name}")) {
         command.env_remove(variable);
     }
     command

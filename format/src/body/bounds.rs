@@ -1,13 +1,15 @@
 //! What bodies may say: versions, bounds, order.
 
 use super::{
-    Body, Calibration, Erased, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, Role, Scope, SwitchAct,
+    Body, Calibration, DRILL_METRICS, Erased, FORMAT_VERSION, Genesis, KeyChange, KillSwitch, Reading, Role,
+    Scope, SwitchAct,
 };
 use crate::codec::{CodecError, label, listed, name, named, within};
 use crate::limits;
 use crate::note::check_key_name;
 use crate::part::PartTag;
-use crate::policy::{ascending, check_pattern};
+use crate::policy::{Reach, ascending, check_pattern};
+use crate::value::Decimal;
 
 impl Body<'_> {
     pub(super) fn check(&self) -> Result<(), CodecError> {
@@ -19,10 +21,15 @@ impl Body<'_> {
             Body::Evidence(reading) => {
                 name("a metric", reading.metric)?;
                 text(reading.source)?;
-                reading.value.check()
+                reading.value.check()?;
+                reading.check_drill()
             }
             Body::KillSwitch(switch) => switch.check(),
-            Body::Rollback(_) | Body::Snapshot(_) => Ok(()),
+            Body::Rollback(rollback) => {
+                within("a rollback's effects", rollback.effects.len(), limits::ITEMS)?;
+                ascending("a rollback's effects", &rollback.effects, |effect| *effect)
+            }
+            Body::Snapshot(_) => Ok(()),
             Body::Outcome(outcome) => text(outcome.detail),
             Body::Erasure(erasure) => {
                 listed("erased items", erasure.items.len(), limits::ITEMS)?;
@@ -31,6 +38,27 @@ impl Body<'_> {
             }
             Body::Calibration(calibration) => calibration.check(),
             Body::Review(review) => text(review.reason),
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// The class of reversibility that a recovery drill has tried, and whether it passed; `None` of another reading.
+    pub fn drilled(&self) -> Option<(Reach, bool)> {
+        let class = self.metric.strip_prefix(DRILL_METRICS)?;
+        let class = Reach::from_name(class).filter(|class| *class != Reach::Never)?;
+        match self.value {
+            Decimal { mantissa: passed @ (0 | 1), scale: 0 } => Some((class, passed == 1)),
+            _ => None,
+        }
+    }
+
+    fn check_drill(&self) -> Result<(), CodecError> {
+        match self.metric.starts_with(DRILL_METRICS) && self.drilled().is_none() {
+            true => Err(CodecError::Inconsistent(
+                "a recovery drill of something else than a class of reversibility, or that is neither 0 nor 1",
+            )),
+            false => Ok(()),
         }
     }
 }
@@ -140,10 +168,8 @@ impl Erased {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::body::{Calibration, Erasure, Reading};
+    use crate::body::{Calibration, Erasure};
     use crate::intent::Kind;
-
-    use crate::value::Decimal;
 
     const SCORE: Decimal = Decimal { mantissa: 1, scale: 0 };
 

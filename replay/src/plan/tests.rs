@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use super::*;
+use crate::history::Touch;
+use counterfoil_format::body::EffectStatus;
+use counterfoil_format::limits;
 use counterfoil_format::ops::{Change, Guard, Op};
 use counterfoil_format::part::Slot;
 use counterfoil_format::value::Value;
 use std::convert::Infallible;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// A ledger without rows.
 struct Nothing;
@@ -27,8 +30,24 @@ impl History for Nothing {
         Ok(())
     }
 
-    fn rows_of_key(&self, _: &str) -> Result<Vec<u64>, Infallible> {
+    fn rows_of_key(&self, _: &str, _: Touch, _: Range<u64>) -> Result<Vec<u64>, Infallible> {
         Ok(Vec::new())
+    }
+
+    fn citing(&self, _: u64) -> Result<Vec<u64>, Infallible> {
+        Ok(Vec::new())
+    }
+
+    fn inexact(&self) -> Result<Vec<u64>, Infallible> {
+        Ok(Vec::new())
+    }
+
+    fn calling(&self) -> Result<Vec<(u64, Vec<u32>)>, Infallible> {
+        Ok(Vec::new())
+    }
+
+    fn call(&self, _: u64, _: u32) -> Result<Option<EffectStatus>, Infallible> {
+        Ok(None)
     }
 }
 
@@ -46,11 +65,15 @@ fn plan_of(keys: usize, bytes: usize) -> Plan {
         kind: Kind::Decision,
         action: String::new(),
         entity: String::new(),
+        takes_back: None,
+        manner: Manner::Exact,
         ops: stored,
         keys,
-        effects: 0,
+        left: Vec::new(),
+        calls: Vec::new(),
+        staying: Vec::new(),
     };
-    Plan { size: 0, reversals: vec![reversal] }
+    Plan { size: 0, reversals: vec![reversal], dependants: Vec::new(), citations: Vec::new() }
 }
 
 #[test]

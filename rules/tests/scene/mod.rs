@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part of it")]
 
-use counterfoil_format::body::{Body, Calibration, FORMAT_VERSION, Genesis};
+use counterfoil_format::body::{Body, Calibration, FORMAT_VERSION, Genesis, Reading};
 use counterfoil_format::content::{Actors, Attestation, Effect, Evidence, Judge};
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, IntentId, KeyId, Kind, Micros, Mode, Tier};
 use counterfoil_format::key::SignatureBytes;
@@ -44,6 +44,7 @@ pub fn strict(pattern: &'static str) -> ActionRule<'static> {
         judge_floor: Some(800_000),
         attested: true,
         reach: Reach::Declared,
+        proven: Some(WINDOW),
         metrics: vec![
             floor("ctr", Floor::Calibrated),
             floor("margin", Floor::Fixed(cents(25))),
@@ -97,6 +98,8 @@ pub struct Scene {
     pub policy: PolicyBody<'static>,
     pub engaged: bool,
     pub calibrated: BTreeMap<&'static str, Decimal>,
+    /// When the newest recovery drill of each class was held, and whether it passed.
+    pub drilled: BTreeMap<&'static str, (Micros, bool)>,
     pub state: MapState,
     pub readings: BTreeMap<u64, Measured>,
     pub earlier: Vec<Earlier>,
@@ -148,6 +151,9 @@ impl Default for Scene {
             policy,
             engaged: false,
             calibrated: [("ctr", cents(5))].into(),
+            drilled: ["exact", "declared", "window", "compensating"]
+                .map(|class| (class, (NOW - WINDOW, true)))
+                .into(),
             state,
             readings: readings.into(),
             earlier: Vec::new(),
@@ -206,6 +212,11 @@ impl Scene {
             let calibration =
                 Calibration { metric, action: "", from: 0, upto: 3, quantile: 1, rows, threshold };
             governance.take_in(&Body::Calibration(calibration), 3, 0).unwrap();
+        }
+        for (class, (landed_at, passed)) in &self.drilled {
+            let value = Decimal { mantissa: i128::from(*passed), scale: 0 };
+            let reading = Reading { metric: &format!("drill/{class}"), value, source: "" };
+            governance.take_in(&Body::Evidence(reading), 3, *landed_at).unwrap();
         }
         governance
     }

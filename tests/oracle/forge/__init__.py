@@ -3,7 +3,18 @@
 Nothing here reads: the encoder is the other half of `encoding.py`, and shares nothing with it.
 """
 
-from .bodies import calibration, grant, reading, review, revoke, rollback, rotate, turn
+from .bodies import (
+    calibration,
+    grant,
+    outcome,
+    reading,
+    review,
+    revoke,
+    rollback,
+    rotate,
+    snapshot,
+    turn,
+)
 from .book import ORIGIN, Draft, Forge, Written
 from .contents import (
     ABSENT,
@@ -61,6 +72,7 @@ __all__ = [
     "number",
     "ops",
     "option",
+    "outcome",
     "policy",
     "put",
     "reading",
@@ -71,6 +83,7 @@ __all__ = [
     "rule",
     "scope",
     "signed",
+    "snapshot",
     "subject",
     "text",
     "turn",

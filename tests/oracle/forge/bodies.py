@@ -58,6 +58,17 @@ def review(row: int, row_hash: bytes, verdict: int = 0) -> bytes:
     return varint(row) + row_hash + bytes([verdict]) + text("")
 
 
-def rollback(row: int, row_hash: bytes, forced: bool = False) -> bytes:
+def rollback(row: int, row_hash: bytes, manner: int = 0, effects: Sequence[int] = ()) -> bytes:
     """What takes a row back."""
-    return varint(row) + row_hash + bytes([forced])
+    places = items([varint(place) for place in effects])
+    return varint(row) + row_hash + varint(manner) + places
+
+
+def outcome(row: int, effect: int, status: int) -> bytes:
+    """How a call went."""
+    return varint(row) + varint(effect) + varint(status) + text("")
+
+
+def snapshot(at: int, state: bytes, leaves: int) -> bytes:
+    """A snapshot."""
+    return varint(at) + state + varint(leaves)

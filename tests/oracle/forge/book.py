@@ -41,10 +41,18 @@ class Draft:
     reversibility: bytes = b"\x00"
     policy_row: int | None = None
     kill_switch_row: int | None = None
-    version: int = 2
+    version: int = 3
     #: The key that attests the score of the judge, and the score.
     judge: tuple[Signer, str, int] | None = None
     salt: bytes = SALT
+    #: The rollback part.
+    inverse: Part | None = None
+
+    def stamp(self) -> int:
+        """Its outcome."""
+        if self.outcome is not None:
+            return self.outcome
+        return 2 if self.reasons else 0 if self.live else 1
 
 
 @dataclass
@@ -68,7 +76,7 @@ class Forge:
         self._hash = ZERO
         self._tree = tree.Range()
         keys = self.owner.public + self.ledger.public
-        body = varint(2) + text(ORIGIN) + keys + first
+        body = varint(3) + text(ORIGIN) + keys + first
         self.govern(kinds.GENESIS, body, **fields)
 
     def land(self, *drafts: Draft, signer: Signer | None = None) -> int:
@@ -98,7 +106,7 @@ class Forge:
         self._hash = derive("row", self._hash + landing + intent)
         self._tree.push(b"\x01" + self._hash)
         self.rows.append(Written(self._hash, draft))
-        return intent, blob(landing) + blob(head) + slots + self._hash
+        return intent, blob(landing) + blob(head) + slots + _rollback(draft) + self._hash
 
     def _group(self, count: int, before: bytes, body: bytes) -> None:
         """Appends a group, whose rows are in the ledger already."""
@@ -120,6 +128,7 @@ class Forge:
         draft = Draft(kinds.DECISION, author, action=action, **fields)
         if not {kinds.OPS, kinds.EFFECTS} & draft.parts.keys():
             draft.parts = {**draft.parts, kinds.OPS: ops(add("decided", 1))}
+            draft.inverse = draft.inverse or ops(add("decided", -1))
         return self.land(draft)
 
     def govern(self, kind: int, body: bytes, **fields: Any) -> int:
@@ -135,14 +144,18 @@ class Forge:
         aside = self.rows[row].draft
         fields.setdefault("author", self.owner)
         fields.setdefault("body", review(row, self.rows[row].hash, verdict))
-        for name in ("action", "tier", "live", "parts") if verdict == 0 else ("action",):
+        same = ("action", "tier", "live", "parts", "inverse") if verdict == 0 else ("action",)
+        for name in same:
             fields.setdefault(name, getattr(aside, name))
         return self.land(Draft(kinds.REVIEW, **fields))
 
     def roll_back(self, author: Signer, row: int, **fields: Any) -> int:
-        """Lands the rollback of a row, which undoes an add of one unless told otherwise."""
+        """Lands the rollback of a row, which is its stored one unless told otherwise."""
+        target = self.rows[row].draft
         fields.setdefault("body", rollback(row, self.rows[row].hash))
-        fields.setdefault("parts", {kinds.OPS: ops(add("decided", -1))})
+        if target.inverse is not None:
+            fields.setdefault("parts", {kinds.OPS: target.inverse})
+            fields.setdefault("inverse", target.parts.get(kinds.OPS))
         return self.land(Draft(kinds.ROLLBACK_ROW, author, **fields))
 
     def checkpoint(self) -> str:
@@ -164,14 +177,17 @@ class Forge:
     def segment(self) -> bytes:
         """The segment file."""
         fields = (0, SALT, self.ledger_id, ZERO)
-        plain = struct.pack("<8sIIQ16s32s32s", b"cfoilseg", 2, 0, *fields)
-        header = struct.pack("<8sIIQ16s32s32s", b"cfoilseg", 2, crc32c(plain), *fields)
+        plain = struct.pack("<8sIIQ16s32s32s", b"cfoilseg", 3, 0, *fields)
+        header = struct.pack("<8sIIQ16s32s32s", b"cfoilseg", 3, crc32c(plain), *fields)
         return header + b"".join(self.groups)
 
     def write(self, folder: Path) -> None:
         """Writes the ledger's directory."""
         (folder / "log").mkdir(exist_ok=True)
-        (folder / "log" / "00000000000000000000.seg").write_bytes(self.segment())
+        file = folder / "log" / "00000000000000000000.seg"
+        # A new file each time: some file systems wait for the disk when one is overwritten.
+        file.unlink(missing_ok=True)
+        file.write_bytes(self.segment())
 
     def _intent(self, draft: Draft) -> tuple[bytes, bytes, bytes]:
         """Intent hash, slots and head of a draft."""
@@ -202,11 +218,8 @@ class Forge:
 
     def _landing(self, draft: Draft, index: int, count: int) -> bytes:
         """The landing of a draft, which moves clock, policy and switch on."""
-        row = len(self.rows)
+        row, outcome = len(self.rows), draft.stamp()
         self.at = self.at + 1 if draft.at is None else draft.at
-        outcome = draft.outcome
-        if outcome is None:
-            outcome = 2 if draft.reasons else 0 if draft.live else 1
         policy_row = self.policy_row if draft.policy_row is None else draft.policy_row
         switch = self.kill_switch_row
         switch = switch if draft.kill_switch_row is None else draft.kill_switch_row
@@ -218,9 +231,27 @@ class Forge:
             (
                 bytes([draft.version]), varint(row), signed(self.at), varint(outcome),
                 items([varint(reason) for reason in draft.reasons]), draft.reversibility,
-                varint(policy_row), varint(switch), varint(index), varint(count), option(None),
+                varint(policy_row), varint(switch), varint(index), varint(count),
+                option(_inverse(draft)),
             )
         )  # fmt: skip
+
+
+def _inverse(draft: Draft) -> bytes | None:
+    """The commitment of the rollback part, which a row that is put aside has not."""
+    if draft.inverse is None or draft.stamp() == 2:
+        return None
+    return _commit(draft, kinds.ROLLBACK, draft.inverse)
+
+
+def _rollback(draft: Draft) -> bytes:
+    """The slot of the rollback part."""
+    commitment = _inverse(draft)
+    if commitment is None or draft.inverse is None:
+        return b""
+    if kinds.ROLLBACK in draft.closed:
+        return b"\x00" + commitment
+    return b"\x01" + draft.salt + blob(draft.inverse[0])
 
 
 def _commit(draft: Draft, tag: int, part: bytes | Part) -> bytes:

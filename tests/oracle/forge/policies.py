@@ -14,6 +14,7 @@ def rule(
     floor: int | None = None,
     attested: bool = False,
     reach: int = 4,
+    proven: int | None = None,
     metrics: Sequence[bytes] = (),
 ) -> bytes:
     """An action rule."""
@@ -24,6 +25,7 @@ def rule(
             bytes([live, 0, tier]),
             option(asked),
             bytes([attested, reach]),
+            option(None if proven is None else signed(proven)),
             items(metrics),
         )
     )
@@ -54,7 +56,8 @@ def policy(
     moves: Sequence[tuple[str, str]] | None = None,
     limits: Sequence[bytes] = (),
     period: int | None = None,
-    version: int = 2,
+    snapshots: int | None = None,
+    version: int = 3,
 ) -> bytes:
     """A policy."""
     lifecycle = None
@@ -71,6 +74,7 @@ def policy(
             option(lifecycle),
             items(limits),
             option(None if period is None else signed(period)),
+            option(None if snapshots is None else varint(snapshots)),
             varint(4096),
         )
     )

@@ -1,11 +1,11 @@
 //! V09 of one row: whether its author may write it, and whether the judge who signed is the one named.
 
-use super::{Authority, CLOSED_ACTORS, CLOSED_OPS, LOST_KEY};
+use super::{Authority, CLOSED_ACTORS, CLOSED_OPS, CLOSED_SAYING, LOST_KEY};
 use crate::check::CheckId;
 use crate::facts::{Judge, Part, RowFacts, text};
 use crate::signatures::{Job, Signed};
 use crate::tally::{Place, Tally};
-use counterfoil_format::body::Role;
+use counterfoil_format::body::{Body, Role};
 use counterfoil_format::content;
 use counterfoil_format::intent::{INTENT_VERSION, IntentHead, Kind, Mode, Tier};
 use counterfoil_format::ops::decode_skeleton;
@@ -31,7 +31,7 @@ impl Authority {
                 signer.key = governance.keys.get(&row.author).map(|enrolled| enrolled.key.clone());
             }
         }
-        if self.cleared == Some((row.author, row.kind)) {
+        if self.cleared == Some((row.author, row.kind)) && !says_more(row.kind) {
             return;
         }
         let policy = &governance.in_force.policy;
@@ -39,6 +39,10 @@ impl Authority {
             author.scope.check(&asked(row, arena), row.stamp.landed_at)?;
             let ops = row.ops.bytes(arena).map(decode_skeleton).and_then(Result::ok).unwrap_or_default();
             author.scope.check_ops(row.author, &ops)?;
+            let body = row.body.bytes(arena).filter(|_| says_more(row.kind));
+            if let Some(Ok(body)) = body.map(|bytes| Body::decode(row.kind, bytes)) {
+                governance.keys.check_saying(row.author, &body)?;
+            }
             Ok(author)
         });
         match admitted {
@@ -47,6 +51,10 @@ impl Authority {
                 if !scope.prefixes.is_empty() && matches!(row.ops, Part::Closed) {
                     tally.skip(CheckId::V09, row.seq, CLOSED_OPS);
                 }
+                let unsaid = says_more(row.kind) && matches!(row.body, Part::Closed);
+                if unsaid && author.roles & Role::Operator.bit() == 0 {
+                    tally.skip(CheckId::V09, row.seq, CLOSED_SAYING);
+                }
                 match unruled.filter(|_| !always_writes(author.roles, row.kind)) {
                     Some(why) => tally.skip(CheckId::V09, row.seq, why),
                     None if scope.is_everything() => self.cleared = Some((row.author, row.kind)),
@@ -54,7 +62,9 @@ impl Authority {
                 }
             }
             Err(KeyError::Unknown(_)) if self.lost || self.closed.is_some() => {}
-            Err(KeyError::WrongRole { .. }) if unruled.is_some() && may_write(governance, row) => {
+            Err(KeyError::WrongRole { kind, .. })
+                if unruled.is_some() && kind != Kind::Snapshot && may_write(governance, row) =>
+            {
                 tally.skip(CheckId::V09, row.seq, unruled.unwrap_or_default());
             }
             Err(_) if signer.refused => {}
@@ -101,10 +111,17 @@ impl Authority {
 
 /// Whether these roles let a key write rows of this kind under any policy.
 fn always_writes(roles: u8, kind: Kind) -> bool {
-    matches!(kind, Kind::Key | Kind::Policy | Kind::Erasure) && roles & Role::Owner.bit() != 0
+    let owners = matches!(kind, Kind::Key | Kind::Policy | Kind::Erasure) && roles & Role::Owner.bit() != 0;
+    owners || kind == Kind::Snapshot
 }
 
-/// Whether there is a policy under which the author may write rows. The roles ledger and auditor write none.
+/// Whether what a row of this kind says decides who may say it.
+fn says_more(kind: Kind) -> bool {
+    matches!(kind, Kind::Evidence | Kind::Outcome)
+}
+
+/// Whether there is a policy under which the author may write rows. The role auditor writes none, and ledger none but
+/// snapshots, which no policy changes.
 fn may_write(governance: &Governance, row: &RowFacts) -> bool {
     let writes_none = Role::Ledger.bit() | Role::Auditor.bit();
     governance.keys.get(&row.author).is_some_and(|author| author.roles & !writes_none != 0)

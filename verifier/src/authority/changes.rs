@@ -104,7 +104,6 @@ impl Authority {
                 self.cleared = None;
                 governance.take_in(&body, row.seq, row.stamp.landed_at)
             }
-            Outcome::Review if row.kind == Kind::Rollback => Ok(()),
             _ => governance.check(&body, row.seq),
         };
         let Err(error) = result else { return self.took_in(&body, row) };
@@ -120,9 +119,11 @@ impl Authority {
             return;
         }
         let (check, asked) = match error {
-            GovernanceError::AlreadyUndone { .. } | GovernanceError::NotBefore(_) => {
-                (CheckId::V17, self.meaning)
-            }
+            GovernanceError::AlreadyUndone { .. }
+            | GovernanceError::LongChain(_)
+            | GovernanceError::NotBefore(_) => (CheckId::V17, self.meaning),
+            GovernanceError::CitedLater(_) if row.kind == Kind::Outcome => (CheckId::V19, self.meaning),
+            GovernanceError::CitedLater(_) if row.kind == Kind::Snapshot => (CheckId::V16, self.meaning),
             GovernanceError::Reviewed { .. } => (CheckId::V14, self.meaning),
             GovernanceError::CitedLater(_) if row.kind == Kind::Review => (CheckId::V14, self.meaning),
             GovernanceError::NoDrill(_)

@@ -1,0 +1,84 @@
+//! What was asked for, so that it can be planned again.
+
+use crate::past::Past;
+use crate::selection;
+use anyhow::Result;
+use counterfoil_ledger::{Log, ReadError};
+use counterfoil_replay::plan::{Later, Outside, Plan, PlanError, in_force, plan_restore, plan_rollback};
+use counterfoil_rules::governance::Governance;
+use serde::{Deserialize, Serialize};
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Asked {
+    /// To take rows back.
+    Rollback {
+        /// The rows.
+        rows: Vec<u64>,
+        /// By what they were meant, when they were not named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        selection: Option<selection::Args>,
+        /// Whether rows that build on them go too.
+        cascade: bool,
+        /// Whether keys that later rows touch stay.
+        keep_later: bool,
+    },
+    /// To put the state back.
+    Restore {
+        /// To what it was after so many rows.
+        size: u64,
+        /// The keys that begin so.
+        prefix: String,
+    },
+}
+
+impl Asked {
+    /// To take back these rows and no others.
+    pub fn rows(rows: Vec<u64>) -> Self {
+        Asked::Rollback { rows, selection: None, cascade: false, keep_later: false }
+    }
+
+    /// To take back what is meant by a selection.
+    pub fn meant_by(selection: &selection::Args, cascade: bool, keep_later: bool) -> Self {
+        Asked::Rollback { rows: Vec::new(), selection: Some(selection.clone()), cascade, keep_later }
+    }
+
+    /// The same, asked on the log as it is: with the rows that a selection means now; and of several rows that are named, without
+    /// those that are taken back already.
+    pub fn again(&self, past: &Past<'_>, governance: &Governance, log: &Log) -> Result<Self> {
+        let mut asked = self.clone();
+        if let Asked::Rollback { rows, selection, .. } = &mut asked {
+            match selection {
+                Some(selection) => *rows = selection.rows(past, governance, log)?,
+                None => {
+                    let left = in_force(governance, log.head().size, rows);
+                    if !left.is_empty() {
+                        *rows = left;
+                    }
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Plans it on the log as it is.
+    pub fn plan(
+        &self,
+        past: &Past<'_>,
+        governance: &Governance,
+        outside: Outside,
+    ) -> std::result::Result<Plan, PlanError<ReadError>> {
+        match self {
+            Asked::Rollback { rows, cascade, keep_later, .. } => {
+                let later = match (cascade, keep_later) {
+                    (true, _) => Later::Cascade,
+                    (_, true) => Later::Keep,
+                    _ => Later::Refuse,
+                };
+                plan_rollback(past, governance, rows, later, outside)
+            }
+            Asked::Restore { size, prefix } => plan_restore(past, governance, *size, prefix, outside),
+        }
+    }
+}

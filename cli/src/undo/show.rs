@@ -1,0 +1,202 @@
+//! A plan for people: the rows, what changes key by key, the effects that are called for, and what cannot be undone.
+
+use super::json::as_json;
+use super::{Again, Made, Options};
+use crate::act::Landed;
+use crate::calls::Told;
+use crate::diff::print_changes;
+use crate::json;
+use crate::table::{Table, cut, printable};
+use crate::time;
+use anyhow::Result;
+use counterfoil_format::body::Manner;
+use counterfoil_format::landing::Outcome;
+use counterfoil_replay::plan::{Dependant, Plan, Reversal};
+use serde_json::json;
+use std::io::Write;
+
+/// Keys and rows that a preview lists for people before it cuts.
+const LISTED: usize = 30;
+
+/// What was done of a plan.
+#[derive(Default)]
+pub(super) struct Done<'d> {
+    pub landed: &'d [Landed],
+    pub told: &'d [Told],
+}
+
+/// Shows a plan, and what was done of it.
+pub(super) fn show(
+    options: &Options,
+    again: &Again,
+    made: &Made,
+    done: &Done<'_>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    if options.shown.json {
+        return Ok(writeln!(out, "{}", as_json(options, made, done)?)?);
+    }
+    let plan = &made.plan;
+    let count = plan.reversals.len();
+    if count == 0 {
+        writeln!(out, "Nothing to take back: the state is that already.")?;
+        return Ok(());
+    }
+    let taken = done.landed.iter().filter(|row| row.outcome == Outcome::Applied).count();
+    if taken < done.landed.len() {
+        writeln!(out, "Took back {taken} of {}; the others were put aside.", rows(count))?;
+        return print_told(done.told, out);
+    }
+    print_plan(made, options.apply, done.told, out)?;
+    print_end(options, again, plan, done.landed, out)
+}
+
+/// Shows what a plan would do.
+pub(super) fn show_plan(made: &Made, out: &mut dyn Write) -> Result<()> {
+    print_plan(made, false, &[], out)
+}
+
+fn print_plan(made: &Made, applied: bool, told: &[Told], out: &mut dyn Write) -> Result<()> {
+    let plan = &made.plan;
+    let verb = if applied { "Took back" } else { "Would take back" };
+    writeln!(out, "{verb} {}, newest first:", rows(plan.reversals.len()))?;
+    print_rows(plan, out)?;
+    let (keys, end) = (keys_of(made.changes.len()), if applied { "d" } else { "" });
+    let colon = if made.changes.is_empty() { '.' } else { ':' };
+    writeln!(out, "{keys} change{end}{colon}")?;
+    print_changes(&made.changes, LISTED, out)?;
+    print_left(plan, out)?;
+    print_calls(plan, told, out)?;
+    for citation in plan.citations.iter().take(LISTED) {
+        let (row, cites) = (citation.row, citation.cites);
+        writeln!(out, "Note: row {row} points to row {cites} as evidence, and stays.")?;
+    }
+    Ok(())
+}
+
+fn print_rows(plan: &Plan, out: &mut dyn Write) -> Result<()> {
+    let mut table = Table::with_heading(&["ROW", "KIND", "ACTION", "ENTITY", "WHY", "KEYS"]).right(0);
+    for reversal in plan.reversals.iter().take(LISTED) {
+        let because = plan.dependants.iter().find(|dependant| dependant.row == reversal.target);
+        let cells = [
+            reversal.target.to_string(),
+            reversal.kind.name().into(),
+            cut(&reversal.action, 24),
+            cut(&reversal.entity, 24),
+            why(reversal, because),
+            cut(&reversal.keys.join(" "), 48),
+        ];
+        table.push(cells);
+    }
+    table.print(2, out)?;
+    let count = plan.reversals.len();
+    if count > LISTED {
+        writeln!(out, "  and {} more", rows(count - LISTED))?;
+    }
+    Ok(())
+}
+
+/// Why a row is in a plan, and what taking a rollback back means.
+fn why(reversal: &Reversal, because: Option<&Dependant>) -> String {
+    let why = because.map_or("asked for".to_owned(), |because| format!("builds on {}", because.on));
+    match reversal.takes_back {
+        None => why,
+        Some(target) => format!("{why}; took back {target}"),
+    }
+}
+
+/// The keys of the rows that stay as they are.
+fn print_left(plan: &Plan, out: &mut dyn Write) -> Result<()> {
+    let left = |reversal: &Reversal| reversal.manner == Manner::Partial;
+    for reversal in plan.reversals.iter().filter(|reversal| left(reversal)).take(LISTED) {
+        for (key, by) in reversal.left.iter().take(LISTED) {
+            let why = by.map_or("it is not among those to be put back".to_owned(), |by| {
+                format!("row {by} has touched it since")
+            });
+            writeln!(out, "Stays: {} of row {}: {why}.", cut(key, 60), reversal.target)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_calls(plan: &Plan, told: &[Told], out: &mut dyn Write) -> Result<()> {
+    let mut table = Table::default();
+    for reversal in &plan.reversals {
+        for call in reversal.calls.iter().rev() {
+            let request = json::shown(&json::of_encoded(&call.request));
+            let until =
+                call.until.map_or(String::new(), |until| format!("until {}", time::print_short(until)));
+            let what = format!("{} effect {} of row {}", call.does.name(), call.effect, reversal.target);
+            table.push([what, cut(&call.adapter, 24), cut(&request, 48), until]);
+        }
+    }
+    if !table.is_empty() && told.is_empty() {
+        writeln!(out, "Effects to be called for:")?;
+        table.print(2, out)?;
+    }
+    print_told(told, out)?;
+    for reversal in &plan.reversals {
+        for staying in &reversal.staying {
+            let (effect, row, adapter) = (staying.effect, reversal.target, &staying.adapter);
+            writeln!(
+                out,
+                "Not undone: effect {effect} of row {row} on {}: {}.",
+                cut(adapter, 24),
+                staying.why
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What came of the calls.
+fn print_told(told: &[Told], out: &mut dyn Write) -> Result<()> {
+    for told in told {
+        let detail = cut(&json::shown(&json!(told.detail)), 60);
+        writeln!(out, "Effect {} called for by row {}: {}, {detail}", told.effect, told.row, told.status)?;
+    }
+    Ok(())
+}
+
+fn print_end(
+    options: &Options,
+    again: &Again,
+    plan: &Plan,
+    landed: &[Landed],
+    out: &mut dyn Write,
+) -> Result<()> {
+    match (landed.first(), landed.last()) {
+        (Some(first), Some(last)) if first.seq == last.seq => writeln!(
+            out,
+            "Landed as row {}. To bring it back: {} redo {} --apply",
+            last.seq, again.program, last.seq
+        )?,
+        (Some(first), Some(last)) => {
+            let before = plan.size.saturating_sub(1);
+            // The newest rollback is what a redo brings back, and a redo is none.
+            let redone = plan.reversals.iter().any(|reversal| reversal.takes_back.is_some());
+            let how = if redone {
+                "To take them back again:".to_owned()
+            } else {
+                format!("To bring them back: {} redo --apply, or later", again.program)
+            };
+            let (first, last, program) = (first.seq, last.seq, &again.program);
+            writeln!(out, "Landed as rows {first} to {last}. {how} {program} restore --to {before} --apply")?;
+        }
+        _ => {
+            if let Some(file) = &options.shown.save {
+                writeln!(out, "The plan is written to {}.", printable(&file.display().to_string()))?;
+            }
+            writeln!(out, "Nothing was changed. To do it: {}", printable(&options.command(again)))?;
+        }
+    }
+    Ok(())
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+fn keys_of(count: usize) -> String {
+    if count == 1 { "1 key".into() } else { format!("{count} keys") }
+}

@@ -1,0 +1,183 @@
+//! Effects, in the ways that lead to a wrong call: nothing is undone twice, or done for a row that is taken back, or by two at once.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
+
+mod market;
+mod shop;
+
+use counterfoil_example_shop::Fault;
+use counterfoil_format::body::{Body, EffectOutcome, EffectStatus};
+use counterfoil_format::intent::IntentId;
+use counterfoil_ledger::{Draft, Ledger, SecretKey, SubmissionBuilder, SubmitError, now};
+use market::{Market, adapter};
+use serde_json::json;
+use shop::STARTING;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+/// How often undos have taken place in the world, whatever called for them.
+fn undos(market: &Market) -> u64 {
+    let log = market.world.log();
+    let keys = log["keys"].as_array().unwrap().iter();
+    keys.filter(|key| key["call"] == "undo").map(|key| key["took_effect"].as_u64().unwrap()).sum()
+}
+
+/// Sets an adapter that gives this answer to everything.
+fn says(market: &Market, answer: &str) {
+    let script = market.shop.beside("adapter");
+    fs::write(&script, format!("#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    market.configure(&format!("program = {script:?}"));
+}
+
+#[test]
+fn nothing_is_undone_again_that_was_never_done_again() {
+    // Brought back without its effects.
+    let market = Market::open();
+    market.succeeds(&["rollback", "4", "--apply"]);
+    assert_eq!(undos(&market), 2);
+    market.succeeds(&["redo", "--apply", "--without-effects"]);
+    let told = market.succeeds(&["rollback", "4", "--apply"]).out;
+    assert!(told.contains("Not undone: effect 0 of row 4 on shop: it is undone already."), "{told}");
+    assert_eq!(undos(&market), 2);
+
+    // Brought back and taken back in one plan.
+    let market = Market::open();
+    market.succeeds(&["rollback", "4", "--apply"]);
+    market.succeeds(&["rollback", "4", "5", "--apply", "--yes"]);
+    assert_eq!(undos(&market), 2);
+
+    // What should have done it again has failed, and was closed.
+    let market = Market::open();
+    market.succeeds(&["rollback", "4", "--apply"]);
+    market.world.fail([Fault::Refuse; 2]);
+    market.shop.run(&["redo", "--apply"]).fails(1, &["is failed"]);
+    let plan = market.succeeds(&["rollback", "4", "--json"]).json();
+    assert_eq!(plan["plan"][0]["calls"], json!([]));
+    let redo = market.shop.size() - 5;
+    market.succeeds(&["effects", "close", &redo.to_string(), "1", "--reason", "by hand"]);
+    assert_eq!(market.succeeds(&["rollback", "4", "--json"]).json()["plan"][0]["calls"], json!([]));
+    assert_eq!(market.verdict().0, "intact");
+}
+
+#[test]
+fn what_a_rollback_called_for_is_not_called_once_that_is_taken_back() {
+    let market = Market::open();
+    market.world.fail([Fault::Refuse; 2]);
+    market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is failed"]);
+    market.succeeds(&["redo", "--apply"]);
+    let redo = market.shop.size() - 1;
+    let refused = market.shop.run(&["effects", "retry", "5", "0"]);
+    refused
+        .fails(1, &["nothing was called: row 5 is taken back itself, by row", "effects close 5 0 --reason"]);
+    let listed = market.succeeds(&["effects"]).out;
+    assert!(
+        listed.contains(&format!("effect 0 of row 5: row 5 is taken back itself, by row {redo}.")),
+        "{listed}"
+    );
+    // Back in force, but another row has called for the same since.
+    market.succeeds(&["rollback", &redo.to_string(), "--apply"]);
+    assert_eq!(undos(&market), 2);
+    market.shop.run(&["effects", "retry", "5", "0"]).fails(1, &["has called for it since"]);
+    assert_eq!(undos(&market), 2);
+    assert_eq!(market.verdict().0, "intact");
+}
+
+#[test]
+fn a_call_that_may_have_been_made_is_asked_about_and_not_made_once_its_row_is_taken_back() {
+    let market = Market::open();
+    // Nothing is heard of either call, and asking is in vain.
+    says(&market, r#"{"status":"unknown"}"#);
+    market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
+    market.shop.run(&["redo", "5"]).fails(1, &["is unknown", "effects resume", "--without-effects"]);
+    market.configure(&format!("program = {:?}", adapter()));
+    market.succeeds(&["redo", "5", "--apply", "--without-effects"]);
+    let before = undos(&market);
+    market.shop.run(&["effects", "resume"]);
+    assert_eq!(undos(&market), before, "nothing was made: {}", market.world.log());
+    assert_eq!(market.verdict().0, "intact");
+}
+
+#[test]
+fn nothing_is_done_again_while_the_kill_switch_is_engaged() {
+    let market = Market::open();
+    market.succeeds(&["rollback", "4", "--apply"]);
+    market.world.fail([Fault::Refuse; 2]);
+    market.shop.run(&["redo", "--apply"]).fails(1, &["is failed"]);
+    let redo = market.succeeds(&["effects", "--json"]).lines()[0]["row"].to_string();
+    market.succeeds(&["kill-switch", "engage", "--reason", "look first"]);
+    let refused = market.shop.run(&["effects", "retry", &redo, "0"]);
+    refused.fails(1, &["nothing was called: the kill switch is engaged"]);
+    market.succeeds(&["kill-switch", "release"]);
+    market.succeeds(&["effects", "retry", &redo, "0"]);
+    assert_eq!(market.world.state()["budget"], 300);
+}
+
+#[test]
+fn two_programs_do_not_call_at_once() {
+    let market = Market::open();
+    let held = fs::File::create(market.shop.path().join("CALLS")).unwrap();
+    held.lock().unwrap();
+    let refused = market.shop.run(&["rollback", "4", "--apply"]);
+    refused.fails(1, &["another program is calling for effects of this ledger"]);
+    assert_eq!((market.shop.size(), undos(&market)), (5, 0));
+    drop(held);
+    market.succeeds(&["rollback", "4", "--apply"]);
+    market.is_undone("alone again");
+}
+
+/// Resuming goes on with the other calls when one cannot be made.
+#[test]
+fn one_call_that_cannot_be_made_does_not_hold_the_others() {
+    let market = Market::open();
+    let twice = market::DECISION.replace('\n', "").replace(
+        r#""adapter":"shop","do":{"set":{"key":"note""#,
+        r#""adapter":"other","do":{"set":{"key":"note""#,
+    );
+    let run = market.shop.append(&[], &twice);
+    assert_eq!(run.status, 0, "{}", run.err);
+    let file = market.shop.path().join("adapters.toml");
+    let known = fs::read_to_string(&file).unwrap();
+    says(&market, r#"{"status":"unknown"}"#);
+    let mute = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{mute}\n{}", mute.replace("adapters.shop", "adapters.other"))).unwrap();
+    market.shop.run(&["rollback", "5", "--apply"]).fails(1, &["is unknown"]);
+    fs::write(&file, known).unwrap();
+    let resumed = market.shop.run(&["effects", "resume"]);
+    resumed.fails(1, &["effect 1 that row 6 calls for", "other"]);
+    assert!(resumed.out.contains("effect 0 called for by row 6: done"), "{}", resumed.out);
+}
+
+#[test]
+fn who_is_no_operator_tells_nothing_of_an_operators_call() {
+    let market = Market::open();
+    says(&market, r#"{"status":"unknown"}"#);
+    market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
+    let _starting = STARTING.write();
+    let key = |name: &str| SecretKey::load(&market.shop.path().join("keys").join(name)).unwrap();
+    let (executor, seal) = (key("executor-1.key"), Arc::new(key("ledger.key")));
+    let ledger = Ledger::open(&market.shop.path(), seal).unwrap();
+    let tell = |row, number: u8| {
+        let outcome = EffectOutcome { row, effect: 0, status: EffectStatus::Done, detail: "honest" };
+        let mut builder = SubmissionBuilder::new(&executor).unwrap();
+        builder.push(&Draft::with_body(IntentId([number; 16]), Body::Outcome(outcome), now())).unwrap();
+        ledger.submit(builder.sign(ledger.ledger_id()).unwrap())
+    };
+    let refused = tell(5, 1).unwrap_err();
+    assert!(
+        matches!(&refused, SubmitError::Cited { reason, .. } if reason.contains("its author is neither")),
+        "{refused}"
+    );
+    // Of a decision of its own it may.
+    tell(4, 2).unwrap();
+}
+
+#[test]
+fn what_an_adapter_says_does_not_reach_the_terminal_as_it_is() {
+    let market = Market::open();
+    says(&market, r#"{"status":"failed","detail":"\u001b]0;PWNED\u0007"}"#);
+    let run = market.shop.run(&["rollback", "4", "--apply"]);
+    run.fails(1, &["is failed", "PWNED"]);
+    assert!(!run.err.contains('\u{1b}') && !run.out.contains('\u{1b}'), "{:?} {:?}", run.out, run.err);
+}
