@@ -141,6 +141,18 @@ impl Oracle {
         self.decisions[&base].iter().any(|op| op.key() == key)
     }
 
+    /// Whether a row only adds to a key.
+    pub fn only_adds(&self, row: u64, key: &str) -> bool {
+        let of_key = |op: &&PlainOp| op.key() == key;
+        self.decisions[&row].iter().filter(of_key).all(|op| matches!(op, PlainOp::Add(..)))
+    }
+
+    /// A decision that is not taken back alone could not be: others do or see something else without it.
+    pub fn check_needed(&self, row: u64) {
+        let (_, all) = self.replay(&BTreeSet::new()).unwrap();
+        assert!(!self.works(&BTreeSet::from([row]), &all), "row {row} can be taken back alone");
+    }
+
     /// What stands, carried out from scratch.
     pub fn state(&self) -> Option<State> {
         self.replay(&BTreeSet::new()).map(|(state, _)| state)
