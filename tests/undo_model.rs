@@ -265,5 +265,8 @@ fn what_is_taken_back_is_as_if_it_had_never_been() {
     }
     println!("{sum:?}");
     let Told { exact, cascades, kept, restores, redos, smaller, needed } = sum;
-    assert!([exact, cascades, kept, restores, redos, smaller, needed].iter().all(|count| *count > 0), "{sum:?}");
+    assert!(
+        [exact, cascades, kept, restores, redos, smaller, needed].iter().all(|count| *count > 0),
+        "{sum:?}"
+    );
 }

@@ -9,6 +9,7 @@ use crate::table::Table;
 use crate::time;
 use anyhow::{Result, anyhow};
 use counterfoil_format::Hash;
+use counterfoil_format::body::{Role, Snapshot};
 use counterfoil_format::intent::Micros;
 use counterfoil_format::note::VerifierKey;
 use counterfoil_format::policy::Reach;
@@ -98,26 +99,33 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     for line in recovery(&governance, now) {
         table.push(["recovery", &line]);
     }
-    let open = match effects.words() {
-        none if none.is_empty() => "none is open".to_owned(),
-        open => format!("{open}; `counterfoil effects` lists them and says how to go on"),
-    };
-    table.push(["effects", &open]);
-    let kept = match snapshot {
-        None => "none yet".to_owned(),
-        Some((row, snapshot)) => {
-            format!("the newest of the state after row {}, pinned by row {row}", snapshot.at)
-        }
-    };
-    table.push(["snapshots", &kept]);
+    table.push(["effects", &open(&effects)]);
+    table.push(["snapshots", &kept(snapshot)]);
     for key in governance.keys.all().into_iter().filter(|key| key.until.is_none()) {
-        let roles: Vec<_> =
-            counterfoil_format::body::Role::in_set(key.roles).map(|role| role.name()).collect();
+        let roles: Vec<_> = Role::in_set(key.roles).map(Role::name).collect();
         let line = format!("{} ({}), {} since row {}", key.name, key.key.id(), roles.join(", "), key.since);
         table.push(["key", &line]);
     }
     table.print(0, out)?;
     Ok(())
+}
+
+/// Which effects are open.
+fn open(effects: &effects::Counts) -> String {
+    match effects.words() {
+        none if none.is_empty() => "none is open".to_owned(),
+        open => format!("{open}; `counterfoil effects` lists them and says how to go on"),
+    }
+}
+
+/// The newest snapshot, and the row that has pinned it.
+fn kept(snapshot: Option<(u64, Snapshot)>) -> String {
+    match snapshot {
+        None => "none yet".to_owned(),
+        Some((row, snapshot)) => {
+            format!("the newest of the state after row {}, pinned by row {row}", snapshot.at)
+        }
+    }
 }
 
 /// Which classes of reversibility are proven: a line for each that was drilled, and one for the others.

@@ -5,23 +5,12 @@
 mod shop;
 
 use serde_json::{Value, json};
-use shop::{Run, Shop};
+use shop::Shop;
 use std::fs;
 
-#[track_caller]
-fn succeeds(shop: &Shop, args: &[&str]) -> Run {
-    let run = shop.run(args);
-    assert_eq!(run.status, 0, "{args:?}: {}{}", run.out, run.err);
-    run
-}
-
 fn state(shop: &Shop) -> Value {
-    let lines = succeeds(shop, &["state", "--json"]).lines();
+    let lines = shop.succeeds(&["state", "--json"]).lines();
     lines.into_iter().map(|line| (line["key"].as_str().unwrap().to_owned(), line["value"].clone())).collect()
-}
-
-fn targets(run: &Run) -> Vec<u64> {
-    run.json()["plan"].as_array().unwrap().iter().map(|row| row["target"].as_u64().unwrap()).collect()
 }
 
 /// Rows 4 to 9: a price that others build on, one that does not, one that points to the first as evidence, and a move.
@@ -51,29 +40,29 @@ fn a_row_goes_alone_or_with_all_that_builds_on_it_or_but_for_what_came_later() {
     for words in ["--cascade", "--keep-later", "row 5 wrote price/2 after row 4"] {
         assert!(refused.err.contains(words), "{}", refused.err);
     }
-    let cascade = succeeds(&shop, &["rollback", "4", "--cascade", "--json"]);
-    assert_eq!(targets(&cascade), [6, 5, 4]);
+    let cascade = shop.succeeds(&["rollback", "4", "--cascade", "--json"]);
+    assert_eq!(cascade.targets(), [6, 5, 4]);
     assert_eq!(cascade.json()["citations"], json!([{"row": 7, "cites": 4}]));
-    let told = succeeds(&shop, &["rollback", "4", "--cascade"]).out;
+    let told = shop.succeeds(&["rollback", "4", "--cascade"]).out;
     for words in ["builds on 5", "builds on 4", "asked for", "row 7 points to row 4 as evidence", "21  ->  -"]
     {
         assert!(told.contains(words), "{words:?} is not in {told}");
     }
-    let keep = succeeds(&shop, &["rollback", "4", "--keep-later", "--json"]).json();
+    let keep = shop.succeeds(&["rollback", "4", "--keep-later", "--json"]).json();
     let row = &keep["plan"][0];
     assert_eq!((&row["manner"], &row["keys"]), (&json!("partial"), &json!(["n", "price/1"])));
     assert_eq!(row["left"], json!([{"key": "price/2", "by": 5}]));
     let unasked = shop.run(&["rollback", "4", "--cascade", "--apply"]);
     unasked.fails(1, &["Take back 3 rows and change 4 keys?", "--yes"]);
 
-    succeeds(&shop, &["rollback", "4", "--keep-later", "--apply"]);
+    shop.succeeds(&["rollback", "4", "--keep-later", "--apply"]);
     let left = json!({"price/2": 21, "price/3": 31, "price/9": 9, "n": 5, "lifecycle/sku-1": "testing"});
     assert_eq!(state(&shop), left);
     shop.run(&["rollback", "4", "--apply"]).fails(1, &["row 4 is taken back already, by row 10"]);
-    succeeds(&shop, &["redo", "10", "--apply"]);
-    succeeds(&shop, &["rollback", "4", "--cascade", "--apply", "--yes"]);
+    shop.succeeds(&["redo", "10", "--apply"]);
+    shop.succeeds(&["rollback", "4", "--cascade", "--apply", "--yes"]);
     assert_eq!(state(&shop), json!({"price/9": 9, "n": 5, "lifecycle/sku-1": "testing"}));
-    assert_eq!(succeeds(&shop, &["verify", "--json"]).json()["verdict"], "intact");
+    assert_eq!(shop.succeeds(&["verify", "--json"]).json()["verdict"], "intact");
 }
 
 #[test]
@@ -82,7 +71,7 @@ fn rows_are_meant_by_who_wrote_them_what_they_are_about_and_when() {
     let meant = |args: &[&str]| {
         let run = shop.run(&[&["rollback", "--cascade", "--json"], args].concat());
         assert_eq!(run.status, 0, "{args:?} {}", run.err);
-        targets(&run)
+        run.targets()
     };
     assert_eq!(
         meant(&["--entity", "sku-1"]),
@@ -101,7 +90,7 @@ fn rows_are_meant_by_who_wrote_them_what_they_are_about_and_when() {
     assert_eq!(shop.run(&["rollback", "4", "--entity", "sku-1"]).status, 2);
     assert_eq!(shop.run(&["rollback", "4", "--cascade", "--keep-later"]).status, 2);
 
-    let told = succeeds(&shop, &["suspect", "--key", "executor-1", "--since", "6"]).out;
+    let told = shop.succeeds(&["suspect", "--key", "executor-1", "--since", "6"]).out;
     for words in [
         "executor-1 has written 3 rows since 6: 3 applied",
         "Would take back 3 rows",
@@ -109,7 +98,7 @@ fn rows_are_meant_by_who_wrote_them_what_they_are_about_and_when() {
     ] {
         assert!(told.contains(words), "{words:?} is not in {told}");
     }
-    let told = succeeds(&shop, &["suspect", "--key", "executor-1", "--since", "6", "--json"]).json();
+    let told = shop.succeeds(&["suspect", "--key", "executor-1", "--since", "6", "--json"]).json();
     assert_eq!((told["written"].as_array().unwrap().len(), told["plan"].as_array().unwrap().len()), (3, 3));
     let since = shop.run(&["suspect", "--key", "executor-1"]);
     since.fails(1, &["no revocation says since when", "--since"]);
@@ -120,11 +109,11 @@ fn a_saved_plan_is_carried_out_as_it_was_and_refused_when_the_world_has_moved_on
     let shop = shop();
     let file = shop.beside("plan.json");
     let path = file.to_str().unwrap();
-    succeeds(&shop, &["rollback", "4", "--cascade", "--reason", "below cost", "--save", path]);
+    shop.succeeds(&["rollback", "4", "--cascade", "--reason", "below cost", "--save", path]);
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("counterfoil/plan/v1") && text.contains("\u{2014} example.com/shop "), "{text}");
     shop.run(&["rollback", "4", "--cascade", "--save", path]).fails(2, &["plan.json"]);
-    let shown = succeeds(&shop, &["rollback", "--plan", path]).out;
+    let shown = shop.succeeds(&["rollback", "--plan", path]).out;
     assert!(shown.contains("Would take back 3 rows") && shown.contains("rollback --plan"), "{shown}");
 
     // Changed, or by nobody who may.
@@ -138,16 +127,16 @@ fn a_saved_plan_is_carried_out_as_it_was_and_refused_when_the_world_has_moved_on
     // Rows that have nothing to do with it do not matter; one that builds on it does.
     let quiet = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"price/7","value":7}},{"add":{"key":"n","delta":1}}]}"#;
     assert_eq!(shop.append(&[], quiet).status, 0);
-    let done = succeeds(&shop, &["rollback", "--plan", path, "--apply", "--yes", "--json"]).json();
+    let done = shop.succeeds(&["rollback", "--plan", path, "--apply", "--yes", "--json"]).json();
     assert_eq!(done["applied"], true);
     let row = done["receipts"][0]["seq"].to_string();
-    assert!(succeeds(&shop, &["show", &row]).out.contains("below cost"));
+    assert!(shop.succeeds(&["show", &row]).out.contains("below cost"));
     shop.run(&["rollback", "--plan", path, "--apply", "--yes"]).fails(1, &["taken back already"]);
 
     let shop = self::shop();
     let file = shop.beside("plan.json");
     let path = file.to_str().unwrap();
-    succeeds(&shop, &["rollback", "4", "--cascade", "--save", path]);
+    shop.succeeds(&["rollback", "4", "--cascade", "--save", path]);
     let loud = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"price/3","value":99}}]}"#;
     assert_eq!(shop.append(&[], loud).status, 0);
     let run = shop.run(&["rollback", "--plan", path, "--apply", "--yes"]);
@@ -157,24 +146,24 @@ fn a_saved_plan_is_carried_out_as_it_was_and_refused_when_the_world_has_moved_on
 #[test]
 fn the_state_is_put_back_to_a_time_and_in_part() {
     let shop = shop();
-    let landed = succeeds(&shop, &["show", "6", "--json"]).json()["landed_at"].as_str().unwrap().to_owned();
-    let by_time = succeeds(&shop, &["restore", "--to", &landed, "--json"]);
-    let by_row = targets(&succeeds(&shop, &["restore", "--to", "6", "--json"]));
+    let landed = shop.succeeds(&["show", "6", "--json"]).json()["landed_at"].as_str().unwrap().to_owned();
+    let by_time = shop.succeeds(&["restore", "--to", &landed, "--json"]);
+    let by_row = shop.succeeds(&["restore", "--to", "6", "--json"]).targets();
     // All six rows were sent at once and landed in one submission or more; the time is that of the last of them.
-    assert!(targets(&by_time).len() <= by_row.len(), "{by_row:?}");
+    assert!(by_time.targets().len() <= by_row.len(), "{by_row:?}");
     assert_eq!(by_row, [9, 8, 7]);
-    let part = succeeds(&shop, &["restore", "--to", "4", "--prefix", "price/", "--apply", "--yes", "--json"]);
-    assert_eq!(targets(&part), [8, 6, 5]);
+    let part = shop.succeeds(&["restore", "--to", "4", "--prefix", "price/", "--apply", "--yes", "--json"]);
+    assert_eq!(part.targets(), [8, 6, 5]);
     let left = json!({"price/1": 10, "price/2": 20, "n": 6, "lifecycle/sku-1": "testing"});
     assert_eq!(state(&shop), left);
-    assert_eq!(succeeds(&shop, &["verify", "--json"]).json()["verdict"], "intact");
+    assert_eq!(shop.succeeds(&["verify", "--json"]).json()["verdict"], "intact");
 }
 
 #[test]
 fn who_set_a_key_is_told_and_snapshots_tell_the_same() {
     let shop = shop();
     let blame = |shop: &Shop, args: &[&str]| {
-        let lines = succeeds(shop, &[&["blame", "--json"], args].concat()).lines();
+        let lines = shop.succeeds(&[&["blame", "--json"], args].concat()).lines();
         lines
             .into_iter()
             .map(|line| (line["key"].as_str().unwrap().to_owned(), line["seq"].as_u64().unwrap()))
@@ -184,25 +173,24 @@ fn who_set_a_key_is_told_and_snapshots_tell_the_same() {
         .map(|(key, row)| (key.to_owned(), row));
     assert_eq!(blame(&shop, &["price/"]), expected);
     assert_eq!(blame(&shop, &["price/3", "--at", "5"]), [("price/3".to_owned(), 5)]);
-    let told = succeeds(&shop, &["blame", "price/3"]).out;
+    let told = shop.succeeds(&["blame", "price/3"]).out;
     assert!(told.contains("executor-1") && told.contains("CUT") && told.contains("31"), "{told}");
     shop.run(&["blame", "nothing/"]).fails(1, &["no key begins with"]);
-    let before: Vec<Value> = (0..10)
-        .map(|row| json!(succeeds(&shop, &["state", "--at", &row.to_string(), "--json"]).out))
-        .collect();
+    let before: Vec<Value> =
+        (0..10).map(|row| json!(shop.succeeds(&["state", "--at", &row.to_string(), "--json"]).out)).collect();
 
-    succeeds(&shop, &["snapshot", "--now"]);
-    let listed = succeeds(&shop, &["snapshot", "--json"]).lines();
+    shop.succeeds(&["snapshot", "--now"]);
+    let listed = shop.succeeds(&["snapshot", "--json"]).lines();
     assert_eq!((listed.len(), &listed[0]["at"], &listed[0]["file"]), (1, &json!(9), &json!("there")));
-    assert!(succeeds(&shop, &["status"]).out.contains("of the state after row 9, pinned by row 10"));
+    assert!(shop.succeeds(&["status"]).out.contains("of the state after row 9, pinned by row 10"));
     let more = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"price/1","value":11}}]}"#;
     assert_eq!(shop.append(&[], more).status, 0);
     let past =
-        |shop: &Shop, row: u64| json!(succeeds(shop, &["state", "--at", &row.to_string(), "--json"]).out);
+        |shop: &Shop, row: u64| json!(shop.succeeds(&["state", "--at", &row.to_string(), "--json"]).out);
     let moments = || -> Vec<Value> { (0..12).map(|row| past(&shop, row)).collect() };
     let with = moments();
     assert_eq!(with[..10], before);
-    let verified = succeeds(&shop, &["verify", "--json"]).json();
+    let verified = shop.succeeds(&["verify", "--json"]).json();
     assert_eq!(
         (&verified["verdict"], &verified["checks"]["V16"]["status"]),
         (&json!("intact"), &json!("passed"))
@@ -219,7 +207,7 @@ fn who_set_a_key_is_told_and_snapshots_tell_the_same() {
     }
     fs::remove_file(&snapshot).unwrap();
     assert_eq!(moments(), with, "lost");
-    succeeds(&shop, &["snapshot", "--again"]);
+    shop.succeeds(&["snapshot", "--again"]);
     assert_eq!(fs::read(&snapshot).unwrap(), whole);
     assert_eq!(moments(), with);
 }
@@ -236,7 +224,7 @@ fn the_horizon_tells_what_can_be_taken_back_until_when() {
     let lines = [effect(""), effect(r#","undo":{}"#), effect(soon), effect(r#","compensate":{}"#)].join("\n");
     let run = shop.append(&[], &(lines + "\n"));
     assert_eq!(run.status, 0, "{}", run.err);
-    let told = succeeds(&shop, &["horizon", "--json"]).json();
+    let told = shop.succeeds(&["horizon", "--json"]).json();
     let rows = |told: &Value| -> Vec<u64> {
         told["classes"].as_array().unwrap().iter().map(|class| class["rows"].as_u64().unwrap()).collect()
     };
@@ -250,11 +238,11 @@ fn the_horizon_tells_what_can_be_taken_back_until_when() {
         (&json!(1), &json!(1))
     );
     assert_eq!(told["executors"]["executor-1"]["exact"], 6);
-    let early = succeeds(&shop, &["horizon", "--json", "--at", "6"]).json();
+    let early = shop.succeeds(&["horizon", "--json", "--at", "6"]).json();
     assert_eq!((rows(&early), early["never"].as_u64()), (vec![3, 0, 0, 0], Some(0)));
-    let later = succeeds(&shop, &["horizon", "--json", "--at", "3000-01-01"]).json();
+    let later = shop.succeeds(&["horizon", "--json", "--at", "3000-01-01"]).json();
     assert_eq!((rows(&later), later["closed"].as_u64()), (vec![6, 1, 0, 1], Some(1)));
-    let words = succeeds(&shop, &["horizon"]).out;
+    let words = shop.succeeds(&["horizon"]).out;
     for word in [
         "Of 10 decisions in force",
         "9 can be taken back, 1 cannot",
@@ -264,10 +252,10 @@ fn the_horizon_tells_what_can_be_taken_back_until_when() {
     ] {
         assert!(words.contains(word), "{word:?} is not in {words}");
     }
-    let soon = succeeds(&shop, &["horizon", "--within", "1 h"]).out;
+    let soon = shop.succeeds(&["horizon", "--within", "1 h"]).out;
     assert!(soon.contains("Nothing closes within 1 hour."), "{soon}");
     // What cannot be undone is told before it is taken back.
-    let told = succeeds(&shop, &["rollback", "10"]).out;
+    let told = shop.succeeds(&["rollback", "10"]).out;
     assert!(told.contains("Not undone: effect 0 of row 10 on mail: it has no undo."), "{told}");
 }
 
@@ -288,7 +276,7 @@ fn rows_are_taken_back_while_another_program_writes() {
         .unwrap();
     input.flush().unwrap();
     lines.next().unwrap().unwrap();
-    succeeds(&shop, &["rollback", "4", "--cascade", "--apply", "--yes"]);
+    shop.succeeds(&["rollback", "4", "--cascade", "--apply", "--yes"]);
     writeln!(input, r#"{{"action":"SET","mode":"live","ops":[{{"put":{{"key":"price/2","value":2}}}}]}}"#)
         .unwrap();
     input.flush().unwrap();
@@ -299,5 +287,5 @@ fn rows_are_taken_back_while_another_program_writes() {
         state(&shop),
         json!({"price/2": 2, "price/8": 8, "price/9": 9, "n": 5, "lifecycle/sku-1": "testing"})
     );
-    assert_eq!(succeeds(&shop, &["verify", "--json"]).json()["verdict"], "intact");
+    assert_eq!(shop.succeeds(&["verify", "--json"]).json()["verdict"], "intact");
 }

@@ -5,19 +5,8 @@
 mod shop;
 
 use serde_json::{Value, json};
-use shop::{Run, Shop};
+use shop::Shop;
 use std::fs;
-
-#[track_caller]
-fn succeeds(shop: &Shop, args: &[&str]) -> Run {
-    let run = shop.run(args);
-    assert_eq!(run.status, 0, "{args:?}: {}{}", run.out, run.err);
-    run
-}
-
-fn targets(run: &Run) -> Vec<u64> {
-    run.json()["plan"].as_array().unwrap().iter().map(|row| row["target"].as_u64().unwrap()).collect()
-}
 
 fn price(shop: &Shop, sku: u64, value: u64, more: &str) {
     let line = format!(
@@ -30,26 +19,26 @@ fn price(shop: &Shop, sku: u64, value: u64, more: &str) {
 fn set_policy(shop: &Shop, text: &str) {
     let file = shop.beside("policy.toml");
     fs::write(&file, text).unwrap();
-    succeeds(shop, &["policy", "set", file.to_str().unwrap(), "--yes"]);
+    shop.succeeds(&["policy", "set", file.to_str().unwrap(), "--yes"]);
 }
 
 #[test]
 fn a_rollback_and_what_it_took_back_cancel_out() {
     let shop = Shop::open();
     (1..=3).for_each(|value| price(&shop, 1, value, ""));
-    succeeds(&shop, &["rollback", "6", "--apply"]);
+    shop.succeeds(&["rollback", "6", "--apply"]);
     // Row 7 has taken row 6 back: neither is to be taken back any more.
     for selection in [["--entity", "sku-1"], ["--key", "executor-1"]] {
-        let run = succeeds(&shop, &[["rollback", "--json"], selection].concat());
-        assert!(!targets(&run).contains(&7), "{selection:?} {}", run.out);
+        let run = shop.succeeds(&[["rollback", "--json"], selection].concat());
+        assert!(!run.targets().contains(&7), "{selection:?} {}", run.out);
     }
     shop.run(&["rollback", "--since", "5"]).fails(1, &["no row in force that can be taken back is meant"]);
     // Brought back, row 6 is meant itself.
-    succeeds(&shop, &["redo", "--apply"]);
-    assert_eq!(targets(&succeeds(&shop, &["rollback", "--since", "5", "--json"])), [6]);
+    shop.succeeds(&["redo", "--apply"]);
+    assert_eq!(shop.succeeds(&["rollback", "--since", "5", "--json"]).targets(), [6]);
     // What others have taken back since is brought back.
-    succeeds(&shop, &["rollback", "6", "--apply"]);
-    let run = succeeds(&shop, &["rollback", "--since", "8"]).out;
+    shop.succeeds(&["rollback", "6", "--apply"]);
+    let run = shop.succeeds(&["rollback", "--since", "8"]).out;
     assert!(run.contains("asked for; took back 6") && run.contains("2  ->  3"), "{run}");
 }
 
@@ -57,11 +46,11 @@ fn a_rollback_and_what_it_took_back_cancel_out() {
 fn what_is_taken_back_already_is_left_out_of_rows_that_are_named() {
     let shop = Shop::open();
     (1..=3).for_each(|sku| price(&shop, sku, sku, ""));
-    succeeds(&shop, &["rollback", "5", "--apply"]);
-    assert_eq!(targets(&succeeds(&shop, &["rollback", "4", "5", "6", "--json"])), [6, 4]);
+    shop.succeeds(&["rollback", "5", "--apply"]);
+    assert_eq!(shop.succeeds(&["rollback", "4", "5", "6", "--json"]).targets(), [6, 4]);
     shop.run(&["rollback", "5"]).fails(1, &["row 5 is taken back already, by row 7"]);
     // With the rollback that took it back it can be taken back itself.
-    assert_eq!(targets(&succeeds(&shop, &["rollback", "5", "7", "--json"])), [7, 5]);
+    assert_eq!(shop.succeeds(&["rollback", "5", "7", "--json"]).targets(), [7, 5]);
 }
 
 #[test]
@@ -70,7 +59,7 @@ fn a_saved_selection_means_what_it_means_now() {
     (1..=2).for_each(|sku| price(&shop, sku, sku, ""));
     let file = shop.beside("plan.json");
     let path = file.to_str().unwrap();
-    let saved = succeeds(&shop, &["rollback", "--key", "executor-1", "--save", path]).out;
+    let saved = shop.succeeds(&["rollback", "--key", "executor-1", "--save", path]).out;
     assert!(saved.contains("The plan is written to") && saved.contains("rollback --plan"), "{saved}");
     price(&shop, 3, 3, "");
     let run = shop.run(&["rollback", "--plan", path, "--apply", "--yes"]);
@@ -82,7 +71,7 @@ fn a_saved_selection_means_what_it_means_now() {
 fn a_plan_is_signed_by_a_key_that_may_carry_it_out() {
     let shop = Shop::open();
     price(&shop, 1, 1, "");
-    succeeds(&shop, &["key", "grant", "narrow", "--role", "operator", "--prefix", "other/"]);
+    shop.succeeds(&["key", "grant", "narrow", "--role", "operator", "--prefix", "other/"]);
     let file = shop.beside("plan.json");
     let path = file.to_str().unwrap();
     let run = shop.run(&["rollback", "4", "--author", "narrow", "--save", path]);
@@ -92,8 +81,8 @@ fn a_plan_is_signed_by_a_key_that_may_carry_it_out() {
     let line = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"other/1","value":1}}]}"#;
     assert_eq!(shop.append(&[], line).status, 0);
     let row = (shop.size() - 1).to_string();
-    succeeds(&shop, &["rollback", &row, "--author", "narrow", "--save", path]);
-    succeeds(&shop, &["key", "revoke", "narrow", "--yes"]);
+    shop.succeeds(&["rollback", &row, "--author", "narrow", "--save", path]);
+    shop.succeeds(&["key", "revoke", "narrow", "--yes"]);
     let run = shop.run(&["rollback", "--plan", path, "--apply"]);
     run.fails(1, &["not signed by a key in force that may take rows back"]);
 }
@@ -104,22 +93,22 @@ fn what_a_stolen_key_has_had_approved_goes_with_it() {
     set_policy(&shop, "[action.SET_PRICE]\nlive = true\ntier = \"A\"\n");
     price(&shop, 1, 1, r#","tier":"C""#);
     let put_aside = shop.size() - 1;
-    succeeds(&shop, &["review", "approve", &put_aside.to_string()]);
+    shop.succeeds(&["review", "approve", &put_aside.to_string()]);
     let approval = shop.size() - 1;
-    let told = succeeds(&shop, &["suspect", "--key", "executor-1", "--since", "3"]).out;
+    let told = shop.succeeds(&["suspect", "--key", "executor-1", "--since", "3"]).out;
     for words in [
         format!("Row {approval} is by somebody else, who has approved row {put_aside}."),
         "Would take back 1 row".into(),
     ] {
         assert!(told.contains(&words), "{words} is not in {told}");
     }
-    let run = succeeds(&shop, &["rollback", "--key", "executor-1", "--apply", "--json"]);
-    assert_eq!(targets(&run), [approval]);
+    let run = shop.succeeds(&["rollback", "--key", "executor-1", "--apply", "--json"]);
+    assert_eq!(run.targets(), [approval]);
     let named = shop.run(&["rollback", &put_aside.to_string()]);
     named.fails(1, &["landed as review", &format!("row {approval} has approved it")]);
-    let told = succeeds(&shop, &["suspect", "--key", "executor-1", "--since", "3"]).out;
+    let told = shop.succeeds(&["suspect", "--key", "executor-1", "--since", "3"]).out;
     assert!(told.contains("Nothing of it is in force that a rollback could take back."), "{told}");
-    let told = succeeds(&shop, &["suspect", "--key", "executor-1", "--since", "3", "--json"]).json();
+    let told = shop.succeeds(&["suspect", "--key", "executor-1", "--since", "3", "--json"]).json();
     assert_eq!((told["written"].as_array().unwrap().len(), &told["plan"]), (2, &json!([])));
     assert_eq!(shop.run(&["suspect", "--key", "executor-1", "--since", "3", "--apply"]).status, 2);
 }
@@ -130,12 +119,12 @@ fn a_drill_of_nothing_proves_nothing_and_an_old_one_is_stale() {
     shop.run(&["drill", "1", "--apply"])
         .fails(1, &["row 1, a key row, has done nothing that a drill could take back"]);
     price(&shop, 1, 1, "");
-    succeeds(&shop, &["rollback", "4", "--apply"]);
+    shop.succeeds(&["rollback", "4", "--apply"]);
     shop.run(&["drill", "5"]).fails(1, &["row 5, a rollback row"]);
-    succeeds(&shop, &["drill", "4", "--apply"]);
+    shop.succeeds(&["drill", "4", "--apply"]);
     let exact = |shop: &Shop| -> (Value, String) {
-        let told = succeeds(shop, &["horizon", "--json"]).json();
-        (told["classes"][0]["proven"].clone(), succeeds(shop, &["status"]).out)
+        let told = shop.succeeds(&["horizon", "--json"]).json();
+        (told["classes"][0]["proven"].clone(), shop.succeeds(&["status"]).out)
     };
     assert_eq!(exact(&shop).0, true);
     set_policy(&shop, "[action.SET_PRICE]\nlive = true\nproven = \"1 us\"\n");
@@ -150,15 +139,15 @@ fn a_drill_of_nothing_proves_nothing_and_an_old_one_is_stale() {
 fn what_is_said_at_the_end_can_be_done() {
     let shop = Shop::open();
     (1..=2).for_each(|sku| price(&shop, sku, sku, ""));
-    succeeds(&shop, &["restore", "--to", "3", "--apply", "--yes"]);
-    let redone = succeeds(&shop, &["redo", "--apply", "--yes"]).out;
+    shop.succeeds(&["restore", "--to", "3", "--apply", "--yes"]);
+    let redone = shop.succeeds(&["redo", "--apply", "--yes"]).out;
     assert!(
         redone.contains("To take them back again:") && redone.contains("restore --to 7 --apply"),
         "{redone}"
     );
-    assert_eq!(targets(&succeeds(&shop, &["restore", "--to", "7", "--json"])), [9, 8]);
+    assert_eq!(shop.succeeds(&["restore", "--to", "7", "--json"]).targets(), [9, 8]);
     // The command that is shown carries what was given.
-    let shown = succeeds(&shop, &["rollback", "4", "--reason", "too low", "--without-effects"]).out;
+    let shown = shop.succeeds(&["rollback", "4", "--reason", "too low", "--without-effects"]).out;
     assert!(shown.contains("rollback 4 --without-effects --reason 'too low' --apply"), "{shown}");
     for command in [&["restore", "--to"][..], &["horizon", "--at"]] {
         shop.run(&[command, &["2020-01-01"]].concat())

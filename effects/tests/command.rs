@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
-mod common;
+mod adapters;
 
-use common::{COMMAND, call, carry_out, command, resume};
+use adapters::{COMMAND, call, carry_out, command, resume};
 use counterfoil_effects::{Adapter, Fate, Kind};
 use std::fs;
 use std::io::Write;

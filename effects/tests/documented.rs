@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
-mod common;
+mod adapters;
 
-use common::{adapter, call, carry_out, resume};
+use adapters::{adapter, call, carry_out, resume};
 use counterfoil_effects::request::Request;
 use counterfoil_effects::{Adapter, Adapters, Answer, Call, Fate, Kind, Verb};
 use std::fs;

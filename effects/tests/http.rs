@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
-mod common;
+mod adapters;
 
-use common::{HTTP, adapter, call, carry_out, resume};
+use adapters::{HTTP, adapter, call, carry_out, resume};
 use counterfoil_effects::{Adapter, Fate, Kind};
 use counterfoil_example_shop::{Handle, Options, parse_faults, start};
 use serde_json::json;

@@ -51,6 +51,15 @@ impl Shop {
         finish(self.command().args(args), b"")
     }
 
+    /// The same where nothing goes wrong.
+    #[track_caller]
+    #[allow(dead_code, reason = "not every test expects success")]
+    pub fn succeeds(&self, args: &[&str]) -> Run {
+        let run = self.run(args);
+        assert_eq!(run.status, 0, "{args:?}: {}{}", run.out, run.err);
+        run
+    }
+
     /// Runs `append` with these arguments and lines.
     #[allow(dead_code, reason = "not every test appends")]
     pub fn append(&self, args: &[&str], lines: &str) -> Run {
@@ -113,6 +122,13 @@ impl Run {
     /// The one JSON object that was printed.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {:?} {}", self.out, self.err))
+    }
+
+    /// The rows that a plan takes back, in its order.
+    #[allow(dead_code, reason = "not every test plans")]
+    pub fn targets(&self) -> Vec<u64> {
+        let plan = self.json()["plan"].as_array().unwrap().clone();
+        plan.iter().map(|row| row["target"].as_u64().unwrap()).collect()
     }
 
     /// The JSON objects that were printed, one a line.
