@@ -13,7 +13,7 @@ use self::land::land;
 pub use self::saved::Saved;
 use self::show::{Done, show, show_plan};
 use crate::act::{Landed, Lander};
-use crate::calls::{Caller, Told};
+use crate::calls::{Caller, Told, adapters_file};
 use crate::confirm::confirm;
 use crate::exit::Refused;
 use crate::keys::NamedKey;
@@ -21,6 +21,7 @@ use crate::past::Past;
 use crate::place::Place;
 use crate::quote::{quoted, quoted_path};
 use anyhow::{Context as _, Result};
+use counterfoil_effects::Adapters;
 use counterfoil_format::body::EffectStatus;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
@@ -30,7 +31,7 @@ use counterfoil_replay::plan::{Outside, Plan, PlanError, PlannedCall, preview};
 use counterfoil_rules::governance::Governance;
 use serde_json::Value as Json;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How a plan is made and shown.
 #[derive(clap::Args, Default, Clone)]
@@ -76,6 +77,8 @@ struct Made {
     asked: Asked,
     plan: Plan,
     changes: Vec<Difference>,
+    /// Why its effects cannot be called for, as things stand.
+    uncallable: Option<String>,
 }
 
 impl Options {
@@ -122,7 +125,7 @@ impl Options {
         let plan = asked.plan(&past, governance, self.outside()).map_err(refused)?;
         let (before, after) = preview(&past, &plan, self.shown.reason.len()).map_err(refused)?;
         check_switch(&plan, governance)?;
-        Ok(Made { asked, plan, changes: difference(&before, &after) })
+        Ok(Made { asked, plan, changes: difference(&before, &after), uncallable: None })
     }
 }
 
@@ -137,7 +140,8 @@ pub fn run(
     if !options.apply {
         let log = place.log()?;
         let governance = log.governance()?;
-        let made = options.make(&log, &governance, ask)?;
+        let mut made = options.make(&log, &governance, ask)?;
+        made.uncallable = uncallable(place, options.adapters.as_deref(), &made.plan);
         let saved = options.shown.save.as_deref();
         saved.map_or(Ok(()), |file| {
             Saved::of(&log, options, &made)?.write(place, options, &governance, &made.plan, file)
@@ -148,12 +152,7 @@ pub fn run(
 }
 
 /// The same for a plan that was saved, which must still be what would be planned now.
-pub fn run_saved(
-    place: &Place,
-    options: &Options,
-    file: &std::path::Path,
-    out: &mut dyn Write,
-) -> Result<()> {
+pub fn run_saved(place: &Place, options: &Options, file: &Path, out: &mut dyn Write) -> Result<()> {
     let saved = Saved::read(file)?;
     let again = Again::with(place, &format!("rollback --plan {}", quoted_path(file)), false);
     let options = saved.options(options);
@@ -208,6 +207,17 @@ fn apply(
     })?;
     check_landed(&landed, again)?;
     check_told(&told)
+}
+
+/// Why the effects of a plan cannot be called for: what is wrong with the file of adapters.
+fn uncallable(place: &Place, named: Option<&Path>, plan: &Plan) -> Option<String> {
+    let mut calls = plan.reversals.iter().flat_map(|reversal| &reversal.calls).peekable();
+    calls.peek()?;
+    let adapters = match Adapters::read(&adapters_file(place, named)) {
+        Ok(adapters) => adapters,
+        Err(error) => return error.to_string().lines().next().map(str::to_owned),
+    };
+    calls.find_map(|call| adapters.find(&call.adapter).err()).map(|error| error.to_string())
 }
 
 /// Who makes these calls.

@@ -265,6 +265,11 @@ fn nothing_lands_without_the_adapters_that_it_needs() {
     let market = Market::open();
     let size = market.shop.size();
     fs::remove_file(market.shop.path().join("adapters.toml")).unwrap();
+    let shown = market.succeeds(&["rollback", "4"]).out;
+    assert!(
+        shown.contains("They cannot be called for yet:") && shown.contains("adapters.toml does not exist"),
+        "{shown}"
+    );
     let run = market.shop.run(&["rollback", "4", "--apply"]);
     assert!(
         run.status == 2 && run.err.contains("adapters.toml does not exist"),
@@ -273,6 +278,8 @@ fn nothing_lands_without_the_adapters_that_it_needs() {
         run.err
     );
     fs::write(market.shop.path().join("adapters.toml"), "[adapters.other]\nprogram = \"true\"\n").unwrap();
+    let shown = market.succeeds(&["rollback", "4"]).out;
+    assert!(shown.contains("names no adapter `shop`"), "{shown}");
     market
         .shop
         .run(&["rollback", "4", "--apply"])

@@ -67,6 +67,9 @@ fn print_plan(made: &Made, applied: bool, told: &[Told], out: &mut dyn Write) ->
     print_changes(&made.changes, LISTED, out)?;
     print_left(plan, out)?;
     print_calls(plan, told, out)?;
+    if let Some(why) = &made.uncallable {
+        writeln!(out, "They cannot be called for yet: {}.", printable(why))?;
+    }
     for citation in plan.citations.iter().take(LISTED) {
         let (row, cites) = (citation.row, citation.cites);
         writeln!(out, "Note: row {row} points to row {cites} as evidence, and stays.")?;
