@@ -86,9 +86,9 @@ impl History for Past<'_> {
         Ok(rows)
     }
 
-    fn call(&self, row: u64, effect: u32) -> Result<Option<EffectStatus>, ReadError> {
+    fn call(&self, row: u64, effect: u32) -> Result<Option<(u64, EffectStatus)>, ReadError> {
         let outcomes = self.log.outcomes(row, effect)?;
-        Ok(outcomes.into_iter().rev().find(|(row, _)| *row < self.size).map(|(_, status)| status))
+        Ok(outcomes.into_iter().rev().find(|(row, _)| *row < self.size))
     }
 
     fn stored(&self, size: u64) -> Result<Option<Box<dyn StoredState + '_>>, ReadError> {

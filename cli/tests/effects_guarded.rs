@@ -149,28 +149,38 @@ fn one_call_that_cannot_be_made_does_not_hold_the_others() {
     assert!(resumed.out.contains("effect 0 called for by row 6: done"), "{}", resumed.out);
 }
 
+/// Lands an outcome row of effect 0 of a row, by the executor.
+fn tell(market: &Market, row: u64, status: EffectStatus) -> Result<u64, SubmitError> {
+    let _starting = STARTING.write();
+    let key = |name: &str| SecretKey::load(&market.shop.path().join("keys").join(name)).unwrap();
+    let (executor, seal) = (key("executor-1.key"), Arc::new(key("ledger.key")));
+    let ledger = Ledger::open(&market.shop.path(), seal).unwrap();
+    let outcome = EffectOutcome { row, effect: 0, status, detail: "honest" };
+    let mut builder = SubmissionBuilder::new(&executor).unwrap();
+    builder.push(&Draft::with_body(IntentId([7; 16]), Body::Outcome(outcome), now())).unwrap();
+    Ok(ledger.submit(builder.sign(ledger.ledger_id()).unwrap())?[0].seq)
+}
+
 #[test]
 fn who_is_no_operator_tells_nothing_of_an_operators_call() {
     let market = Market::open();
     says(&market, r#"{"status":"unknown"}"#);
     market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
-    let _starting = STARTING.write();
-    let key = |name: &str| SecretKey::load(&market.shop.path().join("keys").join(name)).unwrap();
-    let (executor, seal) = (key("executor-1.key"), Arc::new(key("ledger.key")));
-    let ledger = Ledger::open(&market.shop.path(), seal).unwrap();
-    let tell = |row, number: u8| {
-        let outcome = EffectOutcome { row, effect: 0, status: EffectStatus::Done, detail: "honest" };
-        let mut builder = SubmissionBuilder::new(&executor).unwrap();
-        builder.push(&Draft::with_body(IntentId([number; 16]), Body::Outcome(outcome), now())).unwrap();
-        ledger.submit(builder.sign(ledger.ledger_id()).unwrap())
-    };
-    let refused = tell(5, 1).unwrap_err();
-    assert!(
-        matches!(&refused, SubmitError::Cited { reason, .. } if reason.contains("its author is neither")),
-        "{refused}"
-    );
-    // Of a decision of its own it may.
-    tell(4, 2).unwrap();
+    let refused = tell(&market, 5, EffectStatus::Done).unwrap_err();
+    let neither = |reason: &str| reason.contains("its author is neither");
+    assert!(matches!(&refused, SubmitError::Cited { reason, .. } if neither(reason)), "{refused}");
+}
+
+/// Of a decision of its own it may, and whoever plans to take that back sees on whose word an effect stays.
+#[test]
+fn an_author_tells_of_its_own_effects_and_a_plan_says_so() {
+    let market = Market::open();
+    let row = tell(&market, 4, EffectStatus::Failed).unwrap();
+    let told = market.succeeds(&["rollback", "4"]).out;
+    let words = format!("Not undone: effect 0 of row 4 on shop: it did not take place, as row {row} says.");
+    assert!(told.contains(&words), "{told}");
+    market.succeeds(&["rollback", "4", "--apply"]);
+    assert_eq!((undos(&market), market.verdict().0.as_str()), (1, "intact"));
 }
 
 #[test]

@@ -115,8 +115,8 @@ struct Standing {
     adapter: String,
     undo: Way,
     request: Vec<u8>,
-    /// Whether the row has carried it out.
-    took_place: bool,
+    /// The row that says that the row has not carried it out, when one does.
+    not_done: Option<u64>,
     /// Whether it stands now.
     stands: bool,
 }
@@ -147,9 +147,9 @@ pub(crate) fn effects_of<H: History>(
     }
     for (effect, standing) in (0..).zip(&mut standings) {
         match history.call(base, effect)? {
-            None | Some(EffectStatus::Done) => (standing.took_place, standing.stands) = (true, true),
-            Some(EffectStatus::Failed | EffectStatus::Closed) => {}
-            Some(status) => return Ok(Err(Unresolved { row: base, effect, status: status.name() })),
+            None | Some((_, EffectStatus::Done)) => standing.stands = true,
+            Some((by, EffectStatus::Failed | EffectStatus::Closed)) => standing.not_done = Some(by),
+            Some((_, status)) => return Ok(Err(Unresolved { row: base, effect, status: status.name() })),
         }
     }
     for (rollback, called) in calling.rollbacks.get(&base).into_iter().flatten() {
@@ -157,7 +157,7 @@ pub(crate) fn effects_of<H: History>(
         for effect in called.iter().copied() {
             let place = usize::try_from(effect).ok();
             let Some(standing) = place.and_then(|place| standings.get_mut(place)) else { continue };
-            match history.call(*rollback, effect)? {
+            match history.call(*rollback, effect)?.map(|(_, status)| status) {
                 Some(EffectStatus::Done) => standing.stands = !undoes,
                 Some(EffectStatus::Failed | EffectStatus::Closed) => {}
                 status => {
@@ -176,22 +176,24 @@ pub(crate) fn effects_of<H: History>(
 
 impl Standing {
     fn plan(self, effect: u32, undoes: bool, effects: &mut Effects) {
-        let Standing { adapter, undo, request, took_place, stands } = self;
+        let Standing { adapter, undo, request, not_done, stands } = self;
         let mut stay = |adapter, why: &str| {
             effects.staying.push(Staying { effect, adapter, why: why.to_owned() });
         };
-        match (undoes, took_place, stands) {
-            (_, false, _) => stay(adapter, "it did not take place"),
-            (true, _, false) => stay(adapter, "it is undone already"),
-            (false, _, true) => stay(adapter, "it was never undone"),
-            (true, ..) => match undo.not {
+        if let Some(by) = not_done {
+            return stay(adapter, &format!("it did not take place, as row {by} says"));
+        }
+        match (undoes, stands) {
+            (true, false) => stay(adapter, "it is undone already"),
+            (false, true) => stay(adapter, "it was never undone"),
+            (true, true) => match undo.not {
                 Some(why) => stay(adapter, &format!("it {why}")),
                 None => {
                     let Way { does, request, until, .. } = undo;
                     effects.calls.push(PlannedCall { effect, adapter, does, request, until });
                 }
             },
-            (false, ..) => {
+            (false, false) => {
                 effects.calls.push(PlannedCall { effect, adapter, does: Does::Redo, request, until: None });
             }
         }
@@ -209,7 +211,7 @@ fn standings(row: &Row<'_>, at: Micros) -> Result<Vec<Standing>, CodecError> {
         };
         let undo = Way { does, request: request.to_vec(), until, not: no_undo(&effect.undo, at) };
         let (adapter, request) = (effect.adapter.to_owned(), effect.request.to_vec());
-        Standing { adapter, undo, request, took_place: false, stands: false }
+        Standing { adapter, undo, request, not_done: None, stands: false }
     };
     Ok(effects.into_iter().map(standing).collect())
 }

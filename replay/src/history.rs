@@ -36,8 +36,8 @@ pub trait History {
     /// The applied rollback rows that call for effects, ascending, each with the places of these.
     fn calling(&self) -> Result<Vec<(u64, Vec<u32>)>, Self::Error>;
 
-    /// The status of a call, as the newest applied row tells that tells of it.
-    fn call(&self, row: u64, effect: u32) -> Result<Option<EffectStatus>, Self::Error>;
+    /// The status of a call, and the newest applied row that tells of it.
+    fn call(&self, row: u64, effect: u32) -> Result<Option<(u64, EffectStatus)>, Self::Error>;
 
     /// The newest state that is stored of a moment with at most so many rows.
     fn stored(&self, _size: u64) -> Result<Option<Box<dyn StoredState + '_>>, Self::Error> {

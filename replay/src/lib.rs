@@ -27,7 +27,7 @@
 //!     fn inexact(&self) -> std::io::Result<Vec<u64>> { Ok(Vec::new()) }
 //!     fn calling(&self) -> std::io::Result<Vec<(u64, Vec<u32>)>> { Ok(Vec::new()) }
 //!     fn citing(&self, _: u64) -> std::io::Result<Vec<u64>> { Ok(Vec::new()) }
-//!     fn call(&self, _: u64, _: u32) -> std::io::Result<Option<EffectStatus>> { Ok(None) }
+//!     fn call(&self, _: u64, _: u32) -> std::io::Result<Option<(u64, EffectStatus)>> { Ok(None) }
 //! }
 //!
 //! assert!(state_after(&Nothing, 0)?.is_empty());

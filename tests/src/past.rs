@@ -63,8 +63,8 @@ impl History for Rows<'_> {
         self.log.calling_rollbacks()
     }
 
-    fn call(&self, row: u64, effect: u32) -> Result<Option<EffectStatus>, ReadError> {
-        Ok(self.log.outcomes(row, effect)?.last().map(|(_, status)| *status))
+    fn call(&self, row: u64, effect: u32) -> Result<Option<(u64, EffectStatus)>, ReadError> {
+        Ok(self.log.outcomes(row, effect)?.last().copied())
     }
 
     fn stored(&self, size: u64) -> Result<Option<Box<dyn StoredState + '_>>, ReadError> {

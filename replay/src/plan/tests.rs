@@ -46,7 +46,7 @@ impl History for Nothing {
         Ok(Vec::new())
     }
 
-    fn call(&self, _: u64, _: u32) -> Result<Option<EffectStatus>, Infallible> {
+    fn call(&self, _: u64, _: u32) -> Result<Option<(u64, EffectStatus)>, Infallible> {
         Ok(None)
     }
 }

@@ -195,7 +195,7 @@ impl History for Scanned<'_> {
         self.0.calling()
     }
 
-    fn call(&self, row: u64, effect: u32) -> Result<Option<EffectStatus>, ReadError> {
+    fn call(&self, row: u64, effect: u32) -> Result<Option<(u64, EffectStatus)>, ReadError> {
         self.0.call(row, effect)
     }
 }
