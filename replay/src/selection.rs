@@ -70,31 +70,25 @@ pub fn select<H: History>(
     range: Range<u64>,
     selection: &Selection,
 ) -> Result<Vec<u64>, ReplayError<H::Error>> {
-    let (mut meant, mut approvals) = (BTreeSet::new(), Vec::new());
+    // Those that were put aside are meant too: a human may have approved them.
+    let (mut meant, mut acting, mut approvals) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     history.scan(range, |row| {
         let seq = row.landing.seq;
         let acts = row.landing.outcome == Outcome::Applied && can_be_taken_back(row);
         if selection.holds(row) {
-            // Those that were put aside too: a human may have approved them.
             meant.insert(seq);
+            acting.extend(acts.then_some(seq));
         }
-        if let Some(approved) = approved_by(row).filter(|_| acts) {
-            approvals.push((seq, approved));
-        }
+        approvals.extend(approved_by(row).filter(|_| acts).map(|approved| (seq, approved)));
         ControlFlow::Continue(())
     })?;
-    meant.extend(
-        approvals.iter().filter(|(_, row)| meant.contains(row)).map(|(seq, _)| *seq).collect::<Vec<_>>(),
-    );
-    let mut found = Vec::new();
-    for row in meant.iter().copied().filter(|row| governance.undone_by(*row).is_none()) {
-        let base = governance.base(row);
-        let acts = |row: &Row<'_>| row.landing.outcome == Outcome::Applied && can_be_taken_back(row);
-        let cancelled = base != row && meant.contains(&base);
-        if !cancelled && history.with_row(row, acts).map_err(ReplayError::Read)? {
-            found.push(row);
-        }
-    }
+    acting.extend(approvals.iter().filter(|(_, row)| meant.contains(row)).map(|(approval, _)| *approval));
+    let stands = |row: &u64| governance.undone_by(*row).is_none();
+    let cancelled = |row: &u64| {
+        let base = governance.base(*row);
+        base != *row && (meant.contains(&base) || acting.contains(&base))
+    };
+    let found = acting.iter().copied().filter(|row| stands(row) && !cancelled(row)).collect();
     Ok(found)
 }
 
