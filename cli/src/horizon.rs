@@ -107,8 +107,11 @@ fn show(
     let Counts { closed, never, .. } = found.all;
     writeln!(
         out,
-        "Of {} decisions in force in {size} rows, at {}: {} can be taken back, {} cannot.",
-        found.all.rows(),
+        "Of {} in force in {size} rows, at {}: {} can be taken back, {} cannot.",
+        match found.all.rows() {
+            1 => "1 decision".to_owned(),
+            rows => format!("{rows} decisions"),
+        },
         time::print_short(at),
         found.all.reversible(),
         closed + never
