@@ -217,6 +217,22 @@ class Calls(Forged):
             book.land(Draft(kinds.OUTCOME, self.agent, forge.outcome(4, 0, status)))
             self.finds(book, *(["V09"] if status == CLOSED else []))
 
+    def test_tellers(self) -> None:
+        """Who is no operator tells of calls of their own rows alone."""
+        for live in (True, False):
+            book = self.acted()
+            outcome = forge.outcome(4, 0, DONE)
+            book.land(Draft(kinds.OUTCOME, self.agent, outcome, live=live))
+            self.passes(book)
+            book = self.acted()
+            back = self.back(book, 4, 0)
+            self.say(book, back, INTENDED)
+            outcome = forge.outcome(back, 0, DONE)
+            at = book.land(Draft(kinds.OUTCOME, self.agent, outcome, live=live))
+            # It changed nothing, so the operator can say the same.
+            self.say(book, back, DONE)
+            self.finds(book, "V19", says="of another's row, by no operator", row=at)
+
     def test_lost_rows(self) -> None:
         """Rows that were not read may have said anything of the calls in front of them."""
         book = self.acted()
