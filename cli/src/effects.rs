@@ -16,7 +16,7 @@ use counterfoil_format::Hash;
 use counterfoil_format::body::EffectStatus;
 use counterfoil_format::intent::Kind;
 use counterfoil_ledger::{Log, OpenCall, now};
-use counterfoil_replay::effects::{call_of, called_since};
+use counterfoil_replay::effects::{Calling, call_of};
 use counterfoil_replay::plan::{Does, PlannedCall};
 use counterfoil_rules::governance::Governance;
 use std::cmp::Reverse;
@@ -128,13 +128,14 @@ fn author(args: &Args, place: &Place, governance: &Governance) -> Result<NamedKe
 fn all(log: &Log, governance: &Governance) -> Result<Vec<Open>> {
     let mut found = log.open_calls()?;
     found.sort_unstable_by_key(|open| (open.row, Reverse(open.effect)));
-    found.into_iter().map(|found| open(log, governance, found)).collect()
+    let calling = Calling::of(&Past::of(log), governance)?;
+    found.into_iter().map(|found| open(log, governance, &calling, found)).collect()
 }
 
-fn open(log: &Log, governance: &Governance, found: OpenCall) -> Result<Open> {
+fn open(log: &Log, governance: &Governance, calling: &Calling, found: OpenCall) -> Result<Open> {
     let (past, row, effect) = (Past::of(log), found.row, found.effect);
     let call = call_of(&past, governance, row, effect)?;
-    let since = called_since(&past, governance, row, effect)?;
+    let since = calling.since(governance, row, effect);
     let held = held(governance, &found, call.as_ref(), since);
     Ok(Open { found, row_hash: log.row(row)?.parse()?.row_hash, call, held })
 }
@@ -168,7 +169,7 @@ fn find(log: &Log, governance: &Governance, (row, effect): (u64, u32)) -> Result
             "nothing is open of effect {effect} of row {row}; `counterfoil effects` lists what is"
         ))
     })?;
-    open(log, governance, found)
+    open(log, governance, &Calling::of(&Past::of(log), governance)?, found)
 }
 
 fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {

@@ -92,7 +92,8 @@ pub(crate) struct Unresolved {
 }
 
 /// The rollbacks that called for effects, by the row whose effects they are.
-pub(crate) struct Calling {
+#[derive(Debug)]
+pub struct Calling {
     /// Ascending, each with the places of the effects.
     rollbacks: BTreeMap<u64, Vec<(u64, Vec<u32>)>>,
 }
@@ -107,6 +108,14 @@ impl Calling {
             }
         }
         Ok(Calling { rollbacks })
+    }
+
+    /// A later row that has taken back or brought back the same as a row, and calls for the same effect: what the row calls for is
+    /// over.
+    pub fn since(&self, governance: &Governance, row: u64, effect: u32) -> Option<u64> {
+        let rollbacks = self.rollbacks.get(&governance.base(row)).into_iter().flatten();
+        let mut later = rollbacks.filter(|(later, effects)| *later > row && effects.contains(&effect));
+        later.next().map(|(later, _)| *later)
     }
 }
 
@@ -214,19 +223,6 @@ fn standings(row: &Row<'_>, at: Micros) -> Result<Vec<Standing>, CodecError> {
         Standing { adapter, undo, request, not_done: None, stands: false }
     };
     Ok(effects.into_iter().map(standing).collect())
-}
-
-/// A later row that has taken back or brought back the same, and calls for the same effect: what this row calls for is over.
-pub fn called_since<H: History>(
-    history: &H,
-    governance: &Governance,
-    row: u64,
-    effect: u32,
-) -> Result<Option<u64>, H::Error> {
-    let calling = Calling::of(history, governance)?;
-    let rollbacks = calling.rollbacks.get(&governance.base(row)).into_iter().flatten();
-    let mut later = rollbacks.filter(|(later, effects)| *later > row && effects.contains(&effect));
-    Ok(later.next().map(|(later, _)| *later))
 }
 
 /// What a row calls for by the place of an effect: what is to be called, and how. `None` when it calls for no such thing, or the
