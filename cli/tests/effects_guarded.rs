@@ -16,11 +16,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-/// How often undos have taken place in the world, whatever called for them.
-fn undos(market: &Market) -> u64 {
+/// How often calls of a kind have taken effect in the world, whatever called for them.
+fn took_place(market: &Market, call: &str) -> u64 {
     let log = market.world.log();
     let keys = log["keys"].as_array().unwrap().iter();
-    keys.filter(|key| key["call"] == "undo").map(|key| key["took_effect"].as_u64().unwrap()).sum()
+    keys.filter(|key| key["call"] == call).map(|key| key["took_effect"].as_u64().unwrap()).sum()
+}
+
+fn undos(market: &Market) -> u64 {
+    took_place(market, "undo")
 }
 
 /// Sets an adapter that gives this answer to everything.
@@ -59,6 +63,51 @@ fn nothing_is_undone_again_that_was_never_done_again() {
     market.succeeds(&["effects", "close", &redo.to_string(), "1", "--reason", "by hand"]);
     assert_eq!(market.succeeds(&["rollback", "4", "--json"]).json()["plan"][0]["calls"], json!([]));
     assert_eq!(market.verdict().0, "intact");
+}
+
+/// Runs a command that lands one rollback row, and yields its number.
+fn lands(market: &Market, args: &[&str]) -> u64 {
+    let run = market.succeeds(&[args, &["--apply", "--json"]].concat()).json();
+    run["receipts"][0]["seq"].as_u64().unwrap()
+}
+
+/// However many rollbacks of one decision a plan takes back, its effects are called for once, and only where they change.
+#[test]
+fn a_plan_calls_once_for_the_effects_of_a_decision() {
+    // Never undone, and undone at once by what takes three rollbacks back.
+    let market = Market::open();
+    for args in [&["rollback", "4"][..], &["redo"], &["rollback", "4"]] {
+        lands(&market, &[args, &["--without-effects"]].concat());
+    }
+    market.succeeds(&["rollback", "5", "6", "7", "--apply", "--yes"]);
+    assert_eq!((undos(&market), took_place(&market, "do")), (0, 0));
+    market.succeeds(&["restore", "--to", "7", "--apply", "--yes"]);
+    assert_eq!(undos(&market), 2);
+    assert_eq!(market.verdict().0, "intact");
+
+    // Undone, and done again by what takes three back.
+    let market = Market::open();
+    let undone = lands(&market, &["rollback", "4"]);
+    let before = market.row().to_string();
+    lands(&market, &["redo"]);
+    let redone = market.row().to_string();
+    lands(&market, &["restore", "--to", &before]);
+    lands(&market, &["redo", &undone.to_string()]);
+    lands(&market, &["rollback", "4"]);
+    assert_eq!((undos(&market), took_place(&market, "do")), (6, 4));
+    market.succeeds(&["restore", "--to", &redone, "--apply", "--yes"]);
+    assert_eq!((undos(&market), took_place(&market, "do")), (6, 6));
+    assert_eq!(market.world.state()["budget"], 300);
+    assert_eq!(market.verdict().0, "intact");
+
+    // Taken back and brought back in one plan, which changes nothing.
+    let market = Market::open();
+    for args in [&["rollback", "4"][..], &["redo"], &["rollback", "4"]] {
+        lands(&market, args);
+    }
+    market.succeeds(&["restore", "--to", "5", "--apply", "--yes"]);
+    assert_eq!((undos(&market), took_place(&market, "do")), (4, 2));
+    assert_eq!(market.world.state()["budget"], 100);
 }
 
 #[test]

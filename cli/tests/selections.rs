@@ -42,6 +42,39 @@ fn a_rollback_and_what_it_took_back_cancel_out() {
     assert!(run.contains("asked for; took back 6") && run.contains("2  ->  3"), "{run}");
 }
 
+/// A chain of rollbacks of one row cancels out link by link, as far as it is meant.
+#[test]
+fn rollbacks_that_follow_on_each_other_cancel_out_link_by_link() {
+    let shop = Shop::open();
+    price(&shop, 1, 1, "");
+    shop.succeeds(&["rollback", "4", "--apply"]);
+    shop.succeeds(&["redo", "5", "--apply"]);
+    // Row 6 has taken back row 5, and row 5 row 4, which is not meant.
+    shop.run(&["rollback", "--since", "4"]).fails(1, &["no row in force that can be taken back is meant"]);
+    shop.succeeds(&["rollback", "4", "--apply"]);
+    assert_eq!(shop.succeeds(&["rollback", "--since", "4", "--json"]).targets(), [7]);
+    assert_eq!(shop.succeeds(&["rollback", "--key", "operator-1", "--json"]).targets(), [7]);
+    shop.succeeds(&["rollback", "7", "--apply"]);
+    shop.run(&["rollback", "--since", "4"]).fails(1, &["no row in force that can be taken back is meant"]);
+    assert_eq!(shop.succeeds(&["rollback", "--since", "3", "--json"]).targets(), [4]);
+}
+
+/// A row that was taken back in part stands in part: what did that goes with it.
+#[test]
+fn a_row_that_was_taken_back_in_part_is_meant_with_what_did_that() {
+    let shop = Shop::open();
+    let line = r#"{"action":"SET","mode":"live","entity":"sku-1","ops":[{"put":{"key":"a","value":1}},{"put":{"key":"b","value":1}}]}"#;
+    assert_eq!(shop.append(&[], line).status, 0);
+    let later = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"a","value":2}}]}"#;
+    assert_eq!(shop.append(&[], later).status, 0);
+    shop.succeeds(&["rollback", "4", "--keep-later", "--apply"]);
+    shop.succeeds(&["rollback", "5", "--apply"]);
+    let plan = shop.succeeds(&["rollback", "--entity", "sku-1", "--json"]);
+    assert_eq!(plan.targets(), [6, 4]);
+    shop.succeeds(&["rollback", "--entity", "sku-1", "--apply", "--yes"]);
+    assert_eq!(shop.succeeds(&["state", "--json"]).out, "");
+}
+
 #[test]
 fn what_is_taken_back_already_is_left_out_of_rows_that_are_named() {
     let shop = Shop::open();
@@ -102,6 +135,12 @@ fn what_a_stolen_key_has_had_approved_goes_with_it() {
     ] {
         assert!(told.contains(&words), "{words} is not in {told}");
     }
+    // It landed behind the row that it approves, and goes with it all the same.
+    let within = ["--since", "3", "--until", &put_aside.to_string()];
+    let plan = shop.succeeds(&[&["rollback", "--json", "--key", "executor-1"][..], &within].concat());
+    assert_eq!(plan.targets(), [approval]);
+    let submitted = shop.succeeds(&["rollback", "--json", "--submission", &put_aside.to_string()]);
+    assert_eq!(submitted.targets(), [approval]);
     let run = shop.succeeds(&["rollback", "--key", "executor-1", "--apply", "--json"]);
     assert_eq!(run.targets(), [approval]);
     let named = shop.run(&["rollback", &put_aside.to_string()]);

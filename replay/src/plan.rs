@@ -42,6 +42,8 @@ pub struct Reversal {
     pub entity: String,
     /// The row that it took back itself, when it is a rollback.
     pub takes_back: Option<u64>,
+    /// Whether that brings a decision back.
+    pub brings_back: bool,
     /// How it is taken back.
     pub manner: Manner,
     /// What of its stored rollback is carried out, as the content of a part; empty when that is nothing.
@@ -137,13 +139,7 @@ pub fn plan_rollback<H: History>(
     let taken: BTreeSet<u64> = building.taken().collect();
     check_order(governance, size, taken.iter().rev().copied())?;
     let mut reversals = Vec::with_capacity(taken.len());
-    let planning = Planning {
-        history,
-        governance,
-        calling: &Calling::of(history, governance).map_err(ReplayError::Read)?,
-        taken: &taken,
-        outside,
-    };
+    let planning = Planning::of(history, governance, &taken, outside)?;
     for row in building.taken().rev() {
         let left = building
             .touched(row)
@@ -214,28 +210,40 @@ fn check_row<E>(row: &Row<'_>) -> Result<(), PlanError<E>> {
 struct Planning<'p, H> {
     history: &'p H,
     governance: &'p Governance,
-    calling: &'p Calling,
-    /// All rows that are taken back.
-    taken: &'p BTreeSet<u64>,
+    calling: Calling,
+    /// Of the rows that are taken back, the last for each decision that they take back or bring back: what was done outside is
+    /// looked at once, where it is clear whether the decision stands in the end.
+    last: BTreeSet<u64>,
     outside: Outside,
 }
 
-impl<H: History> Planning<'_, H> {
+impl<'p, H: History> Planning<'p, H> {
+    /// For these rows, of which the newest is taken back first.
+    fn of(
+        history: &'p H,
+        governance: &'p Governance,
+        taken: &BTreeSet<u64>,
+        outside: Outside,
+    ) -> Result<Self, ReplayError<H::Error>> {
+        let last: BTreeMap<u64, u64> = taken.iter().rev().map(|row| (governance.base(*row), *row)).collect();
+        let calling = Calling::of(history, governance).map_err(ReplayError::Read)?;
+        Ok(Planning { history, governance, calling, last: last.into_values().collect(), outside })
+    }
+
     /// What it takes to take a row back, but for the keys that stay as they are.
     fn reversal(
         &self,
         row: u64,
         left: BTreeMap<String, Option<u64>>,
     ) -> Result<Reversal, PlanError<H::Error>> {
-        let Planning { history, governance, calling, taken, outside } = *self;
+        let Planning { history, governance, calling, last, outside } = self;
         let found = history.with_row(row, |row| bare(row, left)).map_err(ReplayError::Read)?;
         let mut reversal = found?;
-        reversal.takes_back = governance.target_of(row);
-        // What a rollback did outside is left to the row that it took back, when that is taken back as well.
-        if governance.target_of(row).is_some_and(|target| taken.contains(&target)) {
+        (reversal.takes_back, reversal.brings_back) = (governance.target_of(row), governance.brings_back(row));
+        if !last.contains(&row) {
             return Ok(reversal);
         }
-        let effects = effects_of(history, governance, calling, row, outside.at)?;
+        let effects = effects_of(*history, governance, calling, row, outside.at)?;
         if !outside.called || reversal.manner == Manner::Partial {
             let why = match reversal.manner {
                 Manner::Partial => "the row is taken back in part",
@@ -287,6 +295,7 @@ fn bare<E>(row: &Row<'_>, left: BTreeMap<String, Option<u64>>) -> Result<Reversa
         action: row.head.action.to_owned(),
         entity: subject.map_or(String::new(), |subject| subject.entity.to_owned()),
         takes_back: None,
+        brings_back: false,
         manner,
         ops: content,
         keys: keys.into_iter().collect(),

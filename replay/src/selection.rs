@@ -1,6 +1,7 @@
 //! Which rows are meant: those by someone, about something, of some kind, within some time.
 
 use crate::history::{History, ReplayError};
+use crate::plan::in_force;
 use counterfoil_format::body::{Body, ReviewVerdict};
 use counterfoil_format::content::{Actors, Subject};
 use counterfoil_format::intent::{KeyId, Kind, Micros};
@@ -61,35 +62,41 @@ fn is_about(row: &Row<'_>, entity: &str) -> bool {
     subject.is_some_and(|subject| subject.entity == entity) || moves()
 }
 
-/// The rows of a range that are meant, can be taken back and are in force, ascending. An approval is meant when the row is that it
-/// approves, and that lies in the range too. A rollback of what is meant itself is not: the two cancel out, and whether the row is in
-/// force tells what there is to take back.
+/// The rows that are meant, can be taken back and are in force, ascending: those of a range for which it holds, and approvals of such,
+/// wherever they landed. A rollback of what is meant itself is not: the two cancel out. One that has taken back a part goes with the
+/// row, which stands in part.
 pub fn select<H: History>(
     history: &H,
     governance: &Governance,
     range: Range<u64>,
     selection: &Selection,
 ) -> Result<Vec<u64>, ReplayError<H::Error>> {
+    let acts = |row: &Row<'_>| row.landing.outcome == Outcome::Applied && can_be_taken_back(row);
     // Those that were put aside are meant too: a human may have approved them.
-    let (mut meant, mut acting, mut approvals) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let (mut meant, mut acting) = (BTreeSet::new(), BTreeSet::new());
     history.scan(range, |row| {
-        let seq = row.landing.seq;
-        let acts = row.landing.outcome == Outcome::Applied && can_be_taken_back(row);
         if selection.holds(row) {
-            meant.insert(seq);
-            acting.extend(acts.then_some(seq));
+            meant.insert(row.landing.seq);
+            acting.extend(acts(row).then_some(row.landing.seq));
         }
-        approvals.extend(approved_by(row).filter(|_| acts).map(|approved| (seq, approved)));
         ControlFlow::Continue(())
     })?;
-    acting.extend(approvals.iter().filter(|(_, row)| meant.contains(row)).map(|(approval, _)| *approval));
-    let stands = |row: &u64| governance.undone_by(*row).is_none();
-    let cancelled = |row: &u64| {
-        let base = governance.base(*row);
-        base != *row && (meant.contains(&base) || acting.contains(&base))
-    };
-    let found = acting.iter().copied().filter(|row| stands(row) && !cancelled(row)).collect();
-    Ok(found)
+    for approval in meant.iter().filter_map(|row| governance.reviewed_by(*row)).collect::<Vec<_>>() {
+        if history.with_row(approval, acts)? {
+            meant.insert(approval);
+            acting.insert(approval);
+        }
+    }
+    let inexact: BTreeSet<u64> = history.inexact()?.into_iter().collect();
+    let mut found = Vec::new();
+    for row in acting.iter().copied().filter(|row| governance.undone_by(*row).is_none()) {
+        match governance.target_of(row).filter(|target| meant.contains(target)) {
+            None => found.push(row),
+            Some(target) if inexact.contains(&row) => found.extend([row, target]),
+            Some(_) => {}
+        }
+    }
+    Ok(in_force(governance, history.size(), &found))
 }
 
 /// The row that an approval approves; `None` of another row, or when its body is withheld.

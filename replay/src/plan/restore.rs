@@ -7,7 +7,6 @@ use super::standing::{by_key, stand_as_before};
 use super::{Outside, Plan, PlanError, Planning, Reversal, citations, preview};
 use crate::ahead::Ahead;
 use crate::dependence::{rollback_of, touched_by};
-use crate::effects::Calling;
 use crate::history::{History, ReplayError};
 use crate::state::state_of_keys_after;
 use counterfoil_format::body::Manner;
@@ -76,13 +75,7 @@ impl<H: History> Aim<'_, H> {
             taken.insert(change.row);
             wanted.push(change);
         }
-        let planning = Planning {
-            history: self.history,
-            governance: self.governance,
-            calling: &Calling::of(self.history, self.governance).map_err(ReplayError::Read)?,
-            taken: &taken,
-            outside: self.outside,
-        };
+        let planning = Planning::of(self.history, self.governance, &taken, self.outside)?;
         let reversals: Result<Vec<Reversal>, _> = wanted
             .into_iter()
             .map(|change| {

@@ -66,6 +66,7 @@ fn plan_of(keys: usize, bytes: usize) -> Plan {
         action: String::new(),
         entity: String::new(),
         takes_back: None,
+        brings_back: false,
         manner: Manner::Exact,
         ops: stored,
         keys,
