@@ -2,6 +2,9 @@
 //!
 //! Whoever is stopped in between leaves the first row or none, and `effects resume` asks the adapter what happened and goes on.
 
+mod held;
+
+pub use self::held::{Held, Watch};
 use crate::act::{self, Urgency};
 use crate::exit::Refused;
 use crate::json;
@@ -13,7 +16,7 @@ use counterfoil_format::Hash;
 use counterfoil_format::body::{Body, EffectOutcome, EffectStatus};
 use counterfoil_format::limits::TEXT_BYTES;
 use counterfoil_ledger::Log;
-use counterfoil_replay::plan::{Does, PlannedCall};
+use counterfoil_replay::plan::PlannedCall;
 use counterfoil_rules::call::call_key;
 use serde_json::{Value as Json, json};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -56,6 +59,7 @@ pub struct Caller<'p> {
     log: Log,
     author: &'p NamedKey,
     adapters: Adapters,
+    watch: Watch,
     _alone: File,
 }
 
@@ -65,11 +69,12 @@ pub fn adapters_file(place: &Place, named: Option<&Path>) -> PathBuf {
 }
 
 impl<'p> Caller<'p> {
-    /// With the adapters of a file. The author signs the rows.
-    pub fn new(place: &'p Place, adapters: Option<&Path>, author: &'p NamedKey) -> Result<Self> {
-        let adapters = Adapters::read(&adapters_file(place, adapters))?;
+    /// With these adapters. The author signs the rows.
+    pub fn new(place: &'p Place, adapters: Adapters, author: &'p NamedKey) -> Result<Self> {
         let alone = alone(place)?;
-        Ok(Caller { place, log: place.log()?, author, adapters, _alone: alone })
+        let log = place.log()?;
+        let watch = Watch::of(&log)?;
+        Ok(Caller { place, log, author, adapters, watch, _alone: alone })
     }
 
     /// The adapter of a call. It is an error when it is not in the file.
@@ -77,50 +82,47 @@ impl<'p> Caller<'p> {
         self.adapters.find(&call.adapter).map_err(|error| Refused::error(error.to_string()))
     }
 
+    /// Why what a row calls for is not to be called for now, as the log is now.
+    pub fn held(&mut self, row: u64, effect: u32, call: Option<&PlannedCall>) -> Result<Option<Held>> {
+        self.watch.refresh(&self.log)?;
+        Ok(self.watch.held(row, effect, call))
+    }
+
     /// Makes a call that a row calls for: says that it is about to be made, makes it, says what came of it.
     pub fn make(&mut self, row: u64, row_hash: &Hash, call: &PlannedCall) -> Result<Told> {
-        let adapter = self.adapters.find(&call.adapter)?.clone();
+        let adapter = self.knows(call)?.clone();
         self.tell(row, call, EffectStatus::Intended, "")?;
+        // Nobody plans from here on as if it were not called for. Whatever has landed before that is seen now.
+        if let Some(held) = self.held(row, call.effect, Some(call))? {
+            let why = format!("it was not made: {}", held.why());
+            return self.tell(row, call, EffectStatus::Failed, &why);
+        }
         let outcome = adapter.carry_out(&self.request(row, row_hash, call), &mut std::thread::sleep);
         self.end(row, call, &outcome)
     }
 
-    /// Goes on with a call of which it is not known whether it was made: the adapter is asked before anything is called. A call
-    /// whose status is unknown is intended anew, so that a second crash leaves a trace too.
-    pub fn resume(
+    /// Goes on with a call of which it is not known whether it was made: the adapter is asked before anything is called, and nothing
+    /// is called that is not to be made. A call whose status is unknown is intended anew, so that a second crash leaves a trace too.
+    pub fn go_on(
         &mut self,
         row: u64,
         row_hash: &Hash,
         call: &PlannedCall,
         status: EffectStatus,
-    ) -> Result<Told> {
-        let adapter = self.adapters.find(&call.adapter)?.clone();
-        if status == EffectStatus::Unknown {
-            self.tell(row, call, EffectStatus::Intended, "")?;
-        }
-        let outcome = adapter.resume(&self.request(row, row_hash, call), &mut std::thread::sleep);
-        self.end(row, call, &outcome)
-    }
-
-    /// Asks what became of a call, and does not make it, for a reason.
-    pub fn find_out(
-        &mut self,
-        row: u64,
-        row_hash: &Hash,
-        call: &PlannedCall,
-        status: EffectStatus,
-        not_made: &str,
     ) -> Result<Told> {
         let adapter = self.knows(call)?.clone();
         if status == EffectStatus::Unknown {
             self.tell(row, call, EffectStatus::Intended, "")?;
         }
         let request = self.request(row, row_hash, call);
-        let outcome = adapter.find_out(&request, not_made, &mut std::thread::sleep);
+        let outcome = match self.held(row, call.effect, Some(call))? {
+            None => adapter.resume(&request, &mut std::thread::sleep),
+            Some(held) => adapter.find_out(&request, held.why(), &mut std::thread::sleep),
+        };
         self.end(row, call, &outcome)
     }
 
-    fn end(&mut self, row: u64, call: &PlannedCall, outcome: &Outcome) -> Result<Told> {
+    fn end(&self, row: u64, call: &PlannedCall, outcome: &Outcome) -> Result<Told> {
         let status = match outcome.status {
             Fate::Done => EffectStatus::Done,
             Fate::Failed => EffectStatus::Failed,
@@ -135,16 +137,19 @@ impl<'p> Caller<'p> {
         })
     }
 
+    fn tell(&self, row: u64, call: &PlannedCall, status: EffectStatus, detail: &str) -> Result<Told> {
+        self.land(&Telling { row, effect: call.effect, adapter: &call.adapter, status, detail })
+    }
+
     /// Lands a row about a call.
-    pub fn tell(&mut self, row: u64, call: &PlannedCall, status: EffectStatus, detail: &str) -> Result<Told> {
+    pub fn land(&self, telling: &Telling<'_>) -> Result<Told> {
         self.log.refresh()?;
-        let told = Telling { row, effect: call.effect, adapter: &call.adapter, status, detail };
-        told.land(self.place, &self.log, self.author)
+        telling.land(self.place, &self.log, self.author)
     }
 
     fn request(&self, row: u64, row_hash: &Hash, call: &PlannedCall) -> Call {
         Call {
-            kind: kind(call.does),
+            kind: if call.does.acts() { Kind::Do } else { Kind::Undo },
             key: call_key(row_hash, call.effect),
             ledger: self.log.origin().to_owned(),
             row,
@@ -196,16 +201,11 @@ impl Telling<'_> {
     }
 }
 
-/// What an adapter is told to do.
-pub const fn kind(does: Does) -> Kind {
-    match does {
-        Does::Do | Does::Redo => Kind::Do,
-        Does::Undo | Does::Compensate => Kind::Undo,
-    }
-}
-
 /// A text that is cut where it is too long.
 fn within(text: &str, limit: usize) -> &str {
     let end = (0..=limit.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

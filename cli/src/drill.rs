@@ -11,7 +11,6 @@ use anyhow::{Context as _, Result, anyhow};
 use counterfoil_effects::{Adapter, Adapters, Call, Fate, Kind as CallKind};
 use counterfoil_format::body::{Body, DRILL_METRICS, Reading};
 use counterfoil_format::content::{Effect, Evidence, Undo};
-use counterfoil_format::intent::Kind;
 use counterfoil_format::limits::{ITEMS, TEXT_BYTES};
 use counterfoil_format::part::PartTag;
 use counterfoil_format::policy::Reach;
@@ -229,7 +228,7 @@ fn land(
         return Err(Refused::error("nothing was drilled whole, so there is nothing to land"));
     }
     // An operator's: who else may write readings may not write these.
-    let author = place.keys().author(&log.governance()?, args.author.as_deref(), Kind::Rollback)?;
+    let author = place.keys().operator(&log.governance()?, args.author.as_deref())?;
     let metrics: Vec<(String, String, &Vec<u64>, bool)> = classes
         .iter()
         .map(|(class, (rows, passed))| {

@@ -5,19 +5,18 @@ mod list;
 
 pub use self::counts::Counts;
 use self::list::list;
-use crate::calls::{Caller, Telling, Told};
+use crate::calls::{Caller, Held, Telling, Told, adapters_file};
 use crate::exit::Refused;
 use crate::keys::NamedKey;
 use crate::past::Past;
 use crate::place::Place;
-use crate::time;
 use anyhow::Result;
+use counterfoil_effects::Adapters;
 use counterfoil_format::Hash;
 use counterfoil_format::body::EffectStatus;
-use counterfoil_format::intent::Kind;
-use counterfoil_ledger::{Log, OpenCall, now};
-use counterfoil_replay::effects::{Calling, call_of};
-use counterfoil_replay::plan::{Does, PlannedCall};
+use counterfoil_ledger::{Log, OpenCall};
+use counterfoil_replay::effects::call_of;
+use counterfoil_replay::plan::PlannedCall;
 use counterfoil_rules::governance::Governance;
 use std::cmp::Reverse;
 use std::io::Write;
@@ -84,24 +83,6 @@ struct Open {
     row_hash: Hash,
     /// What is called; `None` when that is withheld or erased.
     call: Option<PlannedCall>,
-    /// Why it is not to be made now.
-    held: Option<Held>,
-}
-
-/// Why a call is not to be made.
-enum Held {
-    /// It is of no use any more.
-    Moot(String),
-    /// It cannot be made now.
-    Now(String),
-}
-
-impl Held {
-    fn why(&self) -> &str {
-        match self {
-            Held::Moot(why) | Held::Now(why) => why,
-        }
-    }
 }
 
 /// Runs the command.
@@ -120,46 +101,43 @@ pub fn status(open: &OpenCall) -> &'static str {
 }
 
 fn author(args: &Args, place: &Place, governance: &Governance) -> Result<NamedKey> {
-    // An operator's, who may also say that an effect is not tried any more.
-    place.keys().author(governance, args.author.as_deref(), Kind::Rollback)
+    place.keys().teller(governance, args.author.as_deref())
 }
 
 /// All calls that have not ended, in the order in which they are gone on with: of each row the last effect first.
 fn all(log: &Log, governance: &Governance) -> Result<Vec<Open>> {
     let mut found = log.open_calls()?;
     found.sort_unstable_by_key(|open| (open.row, Reverse(open.effect)));
-    let calling = Calling::of(&Past::of(log), governance)?;
-    found.into_iter().map(|found| open(log, governance, &calling, found)).collect()
+    found.into_iter().map(|found| open(log, governance, found)).collect()
 }
 
-fn open(log: &Log, governance: &Governance, calling: &Calling, found: OpenCall) -> Result<Open> {
-    let (past, row, effect) = (Past::of(log), found.row, found.effect);
-    let call = call_of(&past, governance, row, effect)?;
-    let since = calling.since(governance, row, effect);
-    let held = held(governance, &found, call.as_ref(), since);
-    Ok(Open { found, row_hash: log.row(row)?.parse()?.row_hash, call, held })
+fn open(log: &Log, governance: &Governance, found: OpenCall) -> Result<Open> {
+    let call = call_of(&Past::of(log), governance, found.row, found.effect)?;
+    Ok(Open { found, row_hash: log.row(found.row)?.parse()?.row_hash, call })
 }
 
-/// Why a call is not to be made now; `since` is a later row that calls for the same effect.
-fn held(
-    governance: &Governance,
-    found: &OpenCall,
-    call: Option<&PlannedCall>,
-    since: Option<u64>,
-) -> Option<Held> {
-    let (row, in_force) = (found.row, &governance.in_force);
-    if let Some(by) = governance.undone_by(row) {
-        return Some(Held::Moot(format!("row {row} is taken back itself, by row {by}")));
+impl Open {
+    fn held(&self, caller: &mut Caller<'_>) -> Result<Option<Held>> {
+        caller.held(self.found.row, self.found.effect, self.call.as_ref())
     }
-    if let Some(since) = since {
-        return Some(Held::Moot(format!("row {since} has called for it since")));
+
+    /// What is called, when it and its adapter are known.
+    fn callable(&self, caller: &Caller<'_>) -> Result<&PlannedCall> {
+        let call = self.call.as_ref().ok_or_else(|| {
+            Refused::error(format!(
+                "what it is is withheld or erased, so it cannot be called; `counterfoil effects close {} {} --reason TEXT` ends it",
+                self.found.row, self.found.effect
+            ))
+        })?;
+        caller.knows(call)?;
+        Ok(call)
     }
-    let acts = call.is_some_and(|call| matches!(call.does, Does::Do | Does::Redo));
-    if acts && in_force.switch.engaged {
-        return Some(Held::Now(format!("the kill switch is engaged, by row {}", in_force.switch_row)));
+
+    /// What a row shall tell of it.
+    fn telling<'t>(&'t self, status: EffectStatus, detail: &'t str) -> Telling<'t> {
+        let adapter = self.call.as_ref().map_or("", |call| &call.adapter);
+        Telling { row: self.found.row, effect: self.found.effect, adapter, status, detail }
     }
-    let until = call.and_then(|call| call.until).filter(|until| *until <= now())?;
-    Some(Held::Moot(format!("it could be undone until {}", time::print_short(until))))
 }
 
 fn find(log: &Log, governance: &Governance, (row, effect): (u64, u32)) -> Result<Open> {
@@ -169,7 +147,7 @@ fn find(log: &Log, governance: &Governance, (row, effect): (u64, u32)) -> Result
             "nothing is open of effect {effect} of row {row}; `counterfoil effects` lists what is"
         ))
     })?;
-    open(log, governance, &Calling::of(&Past::of(log), governance)?, found)
+    open(log, governance, found)
 }
 
 fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
@@ -188,7 +166,7 @@ fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let author = author(args, place, &governance)?;
-    let mut caller = Caller::new(place, args.adapters.as_deref(), &author)?;
+    let mut caller = caller(args, place, &author)?;
     // Nobody else calls from here on: what is open is looked up once more.
     let log = place.log()?;
     let (_, open) = pending(&log, &log.governance()?)?;
@@ -209,33 +187,32 @@ fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
 }
 
-/// Goes on with a call that may have been made or not.
-fn go_on(caller: &mut Caller<'_>, open: &Open) -> Result<Told> {
-    let (row, hash, status) = (open.found.row, &open.row_hash, open.found.status);
-    let call = open.call.as_ref().ok_or_else(|| withheld(open))?;
-    caller.knows(call)?;
-    match (status, &open.held) {
-        (None, None) => caller.make(row, hash, call),
-        (None, Some(Held::Moot(why))) => caller.tell(row, call, EffectStatus::Closed, why),
-        (None, Some(Held::Now(why))) => {
-            Err(Refused::error(format!("it was not begun, and is not now: {why}")))
-        }
-        (Some(status), None) => caller.resume(row, hash, call, status),
-        (Some(status), Some(held)) => caller.find_out(row, hash, call, status, held.why()),
-    }
+fn caller<'p>(args: &Args, place: &'p Place, author: &'p NamedKey) -> Result<Caller<'p>> {
+    Caller::new(place, Adapters::read(&adapters_file(place, args.adapters.as_deref()))?, author)
 }
 
-fn withheld(open: &Open) -> anyhow::Error {
-    Refused::error(format!(
-        "what it is is withheld or erased, so it cannot be called; `counterfoil effects close {} {} --reason TEXT` ends it",
-        open.found.row, open.found.effect
-    ))
+/// Goes on with a call that may have been made or not.
+fn go_on(caller: &mut Caller<'_>, open: &Open) -> Result<Told> {
+    let (row, hash) = (open.found.row, &open.row_hash);
+    match (open.found.status, open.callable(caller)) {
+        (None, callable) => match open.held(caller)? {
+            None => caller.make(row, hash, callable?),
+            Some(Held::Moot(why)) => caller.land(&open.telling(EffectStatus::Closed, &why)),
+            Some(Held::Now(why)) => Err(Refused::error(format!("it was not begun, and is not now: {why}"))),
+        },
+        (Some(status), Ok(call)) => caller.go_on(row, hash, call, status),
+        // Nobody can be asked: it is as when the answer is that nobody knows, and can be closed then.
+        (Some(EffectStatus::Intended), Err(error)) => {
+            caller.land(&open.telling(EffectStatus::Unknown, &error.to_string()))
+        }
+        (Some(_), Err(error)) => Err(error),
+    }
 }
 
 fn retry(args: &Args, place: &Place, which: (u64, u32), out: &mut dyn Write) -> Result<()> {
     let (row, effect) = which;
     let author = author(args, place, &place.log()?.governance()?)?;
-    let mut caller = Caller::new(place, args.adapters.as_deref(), &author)?;
+    let mut caller = caller(args, place, &author)?;
     let log = place.log()?;
     let open = find(&log, &log.governance()?, which)?;
     if open.found.status != Some(EffectStatus::Failed) {
@@ -245,14 +222,13 @@ fn retry(args: &Args, place: &Place, which: (u64, u32), out: &mut dyn Write) -> 
              `counterfoil effects resume` goes on with the others"
         )));
     }
-    match &open.held {
+    match open.held(&mut caller)? {
         Some(Held::Now(why)) => Err(Refused::error(format!("nothing was called: {why}"))),
         Some(Held::Moot(why)) => Err(Refused::error(format!(
             "nothing was called: {why}; `counterfoil effects close {row} {effect} --reason TEXT` ends it"
         ))),
         None => {
-            let call = open.call.as_ref().ok_or_else(|| withheld(&open))?;
-            caller.knows(call)?;
+            let call = open.callable(&caller)?;
             tell(args, &[caller.make(row, &open.row_hash, call)?], out)
         }
     }
@@ -273,9 +249,8 @@ fn close(args: &Args, place: &Place, which: (u64, u32), reason: &str, out: &mut 
         )));
     }
     let author = author(args, place, &governance)?;
-    let adapter = open.call.map_or(String::new(), |call| call.adapter);
-    let told = Telling { row, effect, adapter: &adapter, status: EffectStatus::Closed, detail: reason };
-    tell(args, &[told.land(place, &log, &author)?], out)
+    let told = open.telling(EffectStatus::Closed, reason).land(place, &log, &author)?;
+    tell(args, &[told], out)
 }
 
 fn tell(args: &Args, told: &[Told], out: &mut dyn Write) -> Result<()> {

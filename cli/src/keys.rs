@@ -220,8 +220,27 @@ impl KeyDir {
         if let Some(name) = named {
             return self.named(governance, name);
         }
-        let writers = governance.in_force.policy.writers(kind);
         let order = [Role::Executor, Role::Operator, Role::Owner, Role::Planner, Role::Judge];
+        self.first_of(governance, order, kind)
+    }
+
+    /// The key named, or else one that may tell what became of calls: an operator's here, which may end any, before others.
+    pub fn teller(&self, governance: &Governance, named: Option<&str>) -> Result<NamedKey> {
+        if let Some(name) = named {
+            return self.named(governance, name);
+        }
+        let order = [Role::Operator, Role::Executor, Role::Owner, Role::Planner, Role::Judge];
+        self.first_of(governance, order, Kind::Outcome)
+    }
+
+    /// The key named, or else the first operator's here.
+    pub fn operator(&self, governance: &Governance, named: Option<&str>) -> Result<NamedKey> {
+        named.map_or_else(|| self.for_role(governance, Role::Operator), |name| self.named(governance, name))
+    }
+
+    /// The key of the first of these roles here that may write rows of a kind under the policy in force.
+    fn first_of(&self, governance: &Governance, order: [Role; 5], kind: Kind) -> Result<NamedKey> {
+        let writers = governance.in_force.policy.writers(kind);
         let mut failed = None;
         for role in order.into_iter().filter(|role| writers & role.bit() != 0) {
             match self.for_role(governance, role) {

@@ -25,13 +25,20 @@ use counterfoil_effects::Adapters;
 use counterfoil_format::body::EffectStatus;
 use counterfoil_format::intent::Kind;
 use counterfoil_format::landing::Outcome;
-use counterfoil_ledger::{Log, ReadError, now};
+use counterfoil_ledger::{Log, ReadError, Signer as _, now};
 use counterfoil_replay::diff::{Difference, difference};
 use counterfoil_replay::plan::{Outside, Plan, PlanError, PlannedCall, preview};
 use counterfoil_rules::governance::Governance;
 use serde_json::Value as Json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// Rows and keys that are listed for people before it cuts.
+const LISTED: usize = 30;
+
+/// What is said when effects cannot be called for.
+const UNCALLABLE: &str =
+    "nothing was changed, since effects cannot be called for; --without-effects leaves them as they are";
 
 /// How a plan is made and shown.
 #[derive(clap::Args, Default, Clone)]
@@ -94,21 +101,23 @@ impl Options {
     /// The command that carries a plan out which was shown.
     fn command(&self, again: &Again) -> String {
         let Shown { reason, author, without_effects, save, .. } = &self.shown;
-        if let Some(file) = save {
-            return format!("{} rollback --plan {} --apply", again.program, quoted_path(file));
-        }
-        let mut command = again.command.clone();
-        if *without_effects && !command.contains(" --plan ") {
-            command.push_str(" --without-effects");
-        }
-        if !reason.is_empty() && !command.contains(" --plan ") {
-            command.push_str(&format!(" --reason {}", quoted(reason)));
+        let mut command = match save {
+            Some(file) => format!("{} rollback --plan {}", again.program, quoted_path(file)),
+            None => again.command.clone(),
+        };
+        if save.is_none() && !again.is_saved {
+            if *without_effects {
+                command.push_str(" --without-effects");
+            }
+            if !reason.is_empty() {
+                command.push_str(&format!(" --reason {}", quoted(reason)));
+            }
         }
         if let Some(author) = author {
             command.push_str(&format!(" --author {}", quoted(author)));
         }
-        let adapters = self.adapters.as_ref().filter(|_| std::env::var_os("COUNTERFOIL_ADAPTERS").is_none());
-        if let Some(file) = adapters {
+        let known = std::env::var_os("COUNTERFOIL_ADAPTERS");
+        if let Some(file) = self.adapters.as_ref().filter(|file| known.as_deref() != Some(file.as_os_str())) {
             command.push_str(&format!(" --adapters {}", quoted_path(file)));
         }
         command + " --apply"
@@ -141,7 +150,8 @@ pub fn run(
         let log = place.log()?;
         let governance = log.governance()?;
         let mut made = options.make(&log, &governance, ask)?;
-        made.uncallable = uncallable(place, options.adapters.as_deref(), &made.plan);
+        let known = adapters_of(place, options, &made.plan);
+        made.uncallable = known.err().and_then(|error| error.to_string().lines().next().map(str::to_owned));
         let saved = options.shown.save.as_deref();
         saved.map_or(Ok(()), |file| {
             Saved::of(&log, options, &made)?.write(place, options, &governance, &made.plan, file)
@@ -154,7 +164,7 @@ pub fn run(
 /// The same for a plan that was saved, which must still be what would be planned now.
 pub fn run_saved(place: &Place, options: &Options, file: &Path, out: &mut dyn Write) -> Result<()> {
     let saved = Saved::read(file)?;
-    let again = Again::with(place, &format!("rollback --plan {}", quoted_path(file)), false);
+    let again = Again::with(place, &format!("rollback --plan {}", quoted_path(file)), false).saved();
     let options = saved.options(options);
     run(place, &options, &again, out, |_, governance, log| {
         let asked = saved.check(log, governance)?;
@@ -177,13 +187,11 @@ fn apply(
     let governance = log.governance()?;
     let made = options.make(&log, &governance, &ask)?;
     let author = place.keys().author(&governance, options.shown.author.as_deref(), Kind::Rollback)?;
-    let calls: Vec<_> = made.plan.reversals.iter().flat_map(|reversal| &reversal.calls).collect();
-    // Whatever is wrong with an adapter shows before anything lands.
-    let caller = match calls.is_empty() {
-        true => None,
-        false => Some(caller(place, options, &author, &calls).context(
-            "nothing was changed, since effects cannot be called for; --without-effects leaves them as they are",
-        )?),
+    // Whatever is in the way of calling for effects shows before anything lands.
+    let adapters = adapters_of(place, options, &made.plan).context(UNCALLABLE)?;
+    let operator = match adapters.is_some() {
+        true => operator_beside(place, &governance, &author).context(UNCALLABLE)?,
+        false => None,
     };
     let (count, keys) = (made.plan.reversals.len(), made.changes.len());
     if count > 1 {
@@ -193,43 +201,46 @@ fn apply(
         }
         confirm(&format!("Take back {count} rows and change {keys} keys?"), options.yes)?;
     }
+    let teller = operator.as_ref().unwrap_or(&author);
+    let caller = adapters.map(|adapters| Caller::new(place, adapters, teller)).transpose()?;
     let lander = Lander::begin(place)?;
     check_still(&made, lander.log(), options, ask)?;
     let landed = land(&lander, &author, &options.shown.reason, &made.plan, again)?;
     lander.end().with_context(|| format!("{} closing the ledger failed", done(&landed)))?;
-    let told = match caller {
-        Some(mut caller) => call(&mut caller, &made.plan, &landed)?,
-        None => Vec::new(),
-    };
+    let (told, stopped) = caller.map_or((Vec::new(), None), |caller| call(caller, &made.plan, &landed));
     let done_so_far = Done { landed: &landed, told: &told };
     show(options, again, &made, &done_so_far, out).map_err(|error| {
         Refused::error(format!("{} that cannot be written out: {error:#}", done(&landed)))
     })?;
     check_landed(&landed, again)?;
+    stopped.map_or(Ok(()), Err)?;
     check_told(&told)
 }
 
-/// Why the effects of a plan cannot be called for: what is wrong with the file of adapters.
-fn uncallable(place: &Place, named: Option<&Path>, plan: &Plan) -> Option<String> {
+/// The adapters that a plan's effects are called for by, when it has any; an error when one is not known.
+fn adapters_of(place: &Place, options: &Options, plan: &Plan) -> Result<Option<Adapters>> {
     let mut calls = plan.reversals.iter().flat_map(|reversal| &reversal.calls).peekable();
-    calls.peek()?;
-    let adapters = match Adapters::read(&adapters_file(place, named)) {
-        Ok(adapters) => adapters,
-        Err(error) => return error.to_string().lines().next().map(str::to_owned),
-    };
-    calls.find_map(|call| adapters.find(&call.adapter).err()).map(|error| error.to_string())
+    if calls.peek().is_none() {
+        return Ok(None);
+    }
+    let adapters = Adapters::read(&adapters_file(place, options.adapters.as_deref()))?;
+    let found = calls.try_for_each(|call| adapters.find(&call.adapter).map(drop));
+    found.map_err(|error| Refused::error(error.to_string()))?;
+    Ok(Some(adapters))
 }
 
-/// Who makes these calls.
-fn caller<'p>(
-    place: &'p Place,
-    options: &Options,
-    author: &'p NamedKey,
-    calls: &[&PlannedCall],
-) -> Result<Caller<'p>> {
-    let caller = Caller::new(place, options.adapters.as_deref(), author)?;
-    calls.iter().try_for_each(|call| caller.knows(call).map(drop))?;
-    Ok(caller)
+/// An operator who tells what became of calls, when the author of the rows that call may not.
+fn operator_beside(place: &Place, governance: &Governance, author: &NamedKey) -> Result<Option<NamedKey>> {
+    let may_tell = |key: &NamedKey| {
+        let policy = &governance.in_force.policy;
+        governance.keys.may_write(key.key.public().id(), Kind::Outcome, policy).map(drop)
+    };
+    if may_tell(author).is_ok() {
+        return Ok(None);
+    }
+    let operator = place.keys().operator(governance, None)?;
+    may_tell(&operator).map_err(|error| Refused::error(error.to_string()))?;
+    Ok(Some(operator))
 }
 
 /// Refuses a plan when rows have landed since it was made and another would be made now.
@@ -251,15 +262,33 @@ fn check_still(
     }
 }
 
-/// Calls for what the rollback rows that were applied call for, the newest row first, and of each the last effect first.
-fn call(caller: &mut Caller<'_>, plan: &Plan, landed: &[Landed]) -> Result<Vec<Told>> {
+/// Calls for what the rollback rows that were applied call for, the newest row first, and of each the last effect first; yields also
+/// what has stopped it.
+fn call(mut caller: Caller<'_>, plan: &Plan, landed: &[Landed]) -> (Vec<Told>, Option<anyhow::Error>) {
     let mut told = Vec::new();
     for (reversal, row) in plan.reversals.iter().zip(landed) {
         for call in reversal.calls.iter().rev().filter(|_| row.outcome == Outcome::Applied) {
-            told.push(caller.make(row.seq, &row.row_hash, call)?);
+            match call_one(&mut caller, row, call) {
+                Ok(one) => told.push(one),
+                Err(error) => return (told, Some(error)),
+            }
         }
     }
-    Ok(told)
+    (told, None)
+}
+
+fn call_one(caller: &mut Caller<'_>, row: &Landed, call: &PlannedCall) -> Result<Told> {
+    match caller.held(row.seq, call.effect, Some(call))? {
+        None => caller.make(row.seq, &row.row_hash, call),
+        Some(held) => Err(Refused::error(format!(
+            "row {} has landed, and its effect {} was not called for: {}; `counterfoil effects` lists what is open and how to \
+             go on",
+            row.seq,
+            call.effect,
+            held.why()
+        ))),
+    }
+    .with_context(|| format!("calling for effect {} of row {}", call.effect, row.seq))
 }
 
 fn done(landed: &[Landed]) -> String {
@@ -332,11 +361,15 @@ pub fn refused(error: PlanError<ReadError>) -> anyhow::Error {
     match error {
         PlanError::Replay(error) => error.into(),
         PlanError::Dependants(dependants) => {
-            let rows =
-                dependants.iter().map(|d| format!("\n  row {} wrote {} after row {}", d.row, d.key, d.on));
+            let listed = dependants.iter().take(LISTED);
+            let rows = listed.map(|d| format!("\n  row {} wrote {} after row {}", d.row, d.key, d.on));
+            let more = match dependants.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                more => format!("\n  and {more} more"),
+            };
             Refused::error(format!(
                 "later rows build on what would be taken back; `counterfoil rollback` takes them back too with --cascade, or \
-                 leaves what they touch with --keep-later:{}",
+                 leaves what they touch with --keep-later:{}{more}",
                 rows.collect::<String>()
             ))
         }

@@ -16,7 +16,6 @@ use market::{Market, adapter};
 use serde_json::{Value, json};
 use shop::STARTING;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 #[test]
@@ -211,13 +210,8 @@ impl Market {
 
     /// An adapter that kills the program that runs it, before or after it has called.
     fn deadly(&self, before: bool) {
-        let script = self.shop.beside("deadly.sh");
         let real = format!("{} \"$@\" < \"$0.request\" > \"$0.answer\"", adapter().display());
-        let (first, then) = if before { ("", "") } else { (real.as_str(), "") };
-        let text = format!("#!/bin/sh\ncat > \"$0.request\"\n{first}\nkill -9 $PPID\n{then}\n");
-        fs::write(&script, text).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        self.configure(&format!("program = {script:?}"));
+        self.script(&format!("{}\nkill -9 $PPID", if before { "" } else { &real }));
     }
 }
 
@@ -226,13 +220,7 @@ fn a_program_that_is_killed_while_an_adapter_runs_leaves_a_trace_and_is_resumed(
     for before in [true, false] {
         let market = Market::open();
         market.deadly(before);
-        let mut command = market.shop.command();
-        command.args(["rollback", "4", "--apply"]);
-        let starting = STARTING.read();
-        let mut child =
-            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-        drop(starting);
-        assert!(!child.wait().unwrap().success());
+        market.killed(&["rollback", "4", "--apply"]);
         market.configure(&format!("program = {:?}", adapter()));
         let what = if before { "killed before the call" } else { "killed after the call" };
         assert_eq!(market.undone(5), [0, u64::from(!before)], "{what}");

@@ -10,10 +10,9 @@ use counterfoil_format::body::{Body, EffectOutcome, EffectStatus};
 use counterfoil_format::intent::IntentId;
 use counterfoil_ledger::{Draft, Ledger, SecretKey, SubmissionBuilder, SubmitError, now};
 use market::{Market, adapter};
-use serde_json::json;
+use serde_json::{Value, json};
 use shop::STARTING;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 /// How often calls of a kind have taken effect in the world, whatever called for them.
@@ -27,21 +26,14 @@ fn undos(market: &Market) -> u64 {
     took_place(market, "undo")
 }
 
-/// Sets an adapter that gives this answer to everything.
-fn says(market: &Market, answer: &str) {
-    let script = market.shop.beside("adapter");
-    fs::write(&script, format!("#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")).unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    market.configure(&format!("program = {script:?}"));
-}
-
 #[test]
 fn nothing_is_undone_again_that_was_never_done_again() {
     // Brought back without its effects.
     let market = Market::open();
     market.succeeds(&["rollback", "4", "--apply"]);
     assert_eq!(undos(&market), 2);
-    market.succeeds(&["redo", "--apply", "--without-effects"]);
+    let told = market.succeeds(&["redo", "--apply", "--without-effects"]).out;
+    assert!(told.contains("Not done again: effect 0 of row 5 on shop: effects are left alone."), "{told}");
     let told = market.succeeds(&["rollback", "4", "--apply"]).out;
     assert!(told.contains("Not undone: effect 0 of row 4 on shop: it is undone already."), "{told}");
     assert_eq!(undos(&market), 2);
@@ -137,7 +129,7 @@ fn what_a_rollback_called_for_is_not_called_once_that_is_taken_back() {
 fn a_call_that_may_have_been_made_is_asked_about_and_not_made_once_its_row_is_taken_back() {
     let market = Market::open();
     // Nothing is heard of either call, and asking is in vain.
-    says(&market, r#"{"status":"unknown"}"#);
+    market.says(r#"{"status":"unknown"}"#);
     market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
     market.shop.run(&["redo", "5"]).fails(1, &["is unknown", "effects resume", "--without-effects"]);
     market.configure(&format!("program = {:?}", adapter()));
@@ -188,7 +180,7 @@ fn one_call_that_cannot_be_made_does_not_hold_the_others() {
     assert_eq!(run.status, 0, "{}", run.err);
     let file = market.shop.path().join("adapters.toml");
     let known = fs::read_to_string(&file).unwrap();
-    says(&market, r#"{"status":"unknown"}"#);
+    market.says(r#"{"status":"unknown"}"#);
     let mute = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{mute}\n{}", mute.replace("adapters.shop", "adapters.other"))).unwrap();
     market.shop.run(&["rollback", "5", "--apply"]).fails(1, &["is unknown"]);
@@ -213,7 +205,7 @@ fn tell(market: &Market, row: u64, status: EffectStatus) -> Result<u64, SubmitEr
 #[test]
 fn who_is_no_operator_tells_nothing_of_an_operators_call() {
     let market = Market::open();
-    says(&market, r#"{"status":"unknown"}"#);
+    market.says(r#"{"status":"unknown"}"#);
     market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
     let refused = tell(&market, 5, EffectStatus::Done).unwrap_err();
     let neither = |reason: &str| reason.contains("its author is neither");
@@ -235,8 +227,78 @@ fn an_author_tells_of_its_own_effects_and_a_plan_says_so() {
 #[test]
 fn what_an_adapter_says_does_not_reach_the_terminal_as_it_is() {
     let market = Market::open();
-    says(&market, r#"{"status":"failed","detail":"\u001b]0;PWNED\u0007"}"#);
+    market.says(r#"{"status":"failed","detail":"\\u001b]0;PWNED\\u0007"}"#);
     let run = market.shop.run(&["rollback", "4", "--apply"]);
     run.fails(1, &["is failed", "PWNED"]);
     assert!(!run.err.contains('\u{1b}') && !run.out.contains('\u{1b}'), "{:?} {:?}", run.out, run.err);
+}
+
+/// Where the adapter of a call is not known any more, nobody can be asked about it, and it can be closed.
+#[test]
+fn a_call_whose_adapter_is_gone_can_be_ended() {
+    let market = Market::open();
+    market.script("kill -9 $PPID");
+    market.killed(&["rollback", "4", "--apply"]);
+    fs::write(market.shop.path().join("adapters.toml"), "[adapters.other]\nprogram = \"true\"\n").unwrap();
+    let statuses = |market: &Market| -> Vec<Value> {
+        market.succeeds(&["effects", "--json"]).lines().iter().map(|open| open["status"].clone()).collect()
+    };
+    assert_eq!(statuses(&market), ["intended", "not begun"]);
+    let close = |effect: &str| market.shop.run(&["effects", "close", "5", effect, "--reason", "by hand"]);
+    close("1").fails(1, &["was about to be carried out", "effects resume"]);
+    let resumed = market.shop.run(&["effects", "resume"]);
+    assert_eq!(resumed.status, 1, "{}", resumed.err);
+    assert!(resumed.out.contains("effect 1 called for by row 5: unknown"), "{}", resumed.out);
+    assert!(
+        resumed.err.contains("effect 0 that row 5 calls for: ")
+            && resumed.err.contains("names no adapter `shop`"),
+        "{}",
+        resumed.err
+    );
+    assert_eq!(statuses(&market), ["unknown", "not begun"]);
+    let again = market.shop.run(&["effects", "resume"]);
+    assert!(again.err.contains("effect 1 that row 5 calls for: "), "{}", again.err);
+    assert_eq!((close("1").status, close("0").status), (0, 0));
+    assert_eq!(market.succeeds(&["effects", "--json"]).out, "");
+    assert_eq!(market.verdict().0, "intact");
+}
+
+fn set_policy(market: &Market, text: &str) {
+    let file = market.shop.beside("policy.toml");
+    fs::write(&file, text).unwrap();
+    market.succeeds(&["policy", "set", file.to_str().unwrap(), "--yes"]);
+}
+
+/// Whoever may take rows back, what needs an operator is signed by one.
+#[test]
+fn what_is_an_operators_to_tell_is_signed_by_one() {
+    let market = Market::open();
+    set_policy(&market, "[writers]\nrollback = [\"executor\", \"operator\"]\n[action.\"*\"]\nlive = true\n");
+    market.succeeds(&["drill", "4", "--apply"]);
+    let rolled = market.shop.size().to_string();
+    market.says(r#"{"status":"unknown"}"#);
+    market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
+    assert_eq!(market.succeeds(&["show", &rolled, "--json"]).json()["author"], "executor-1");
+    market.succeeds(&["redo", "--apply", "--without-effects"]);
+    market.says(r#"{"status":"failed"}"#);
+    market.shop.run(&["effects", "resume"]).fails(1, &["still open"]);
+    for effect in ["0", "1"] {
+        market.succeeds(&["effects", "close", &rolled, effect, "--reason", "by hand"]);
+    }
+    assert_eq!(market.verdict().0, "intact");
+}
+
+/// Nothing lands when nobody here could say what became of the calls.
+#[test]
+fn nothing_lands_when_what_becomes_of_calls_cannot_be_told() {
+    let market = Market::open();
+    set_policy(&market, "[writers]\noutcome = [\"executor\"]\n[action.\"*\"]\nlive = true\n");
+    let size = market.shop.size();
+    let refused = market.shop.run(&["rollback", "4", "--apply"]);
+    refused.fails(1, &["nothing was changed", "outcome", "--without-effects"]);
+    assert_eq!((market.shop.size(), undos(&market)), (size, 0));
+    // One who may write them tells in the author's place, as an operator.
+    set_policy(&market, "[writers]\nrollback = [\"owner\"]\n[action.\"*\"]\nlive = true\n");
+    market.succeeds(&["rollback", "4", "--apply"]);
+    assert_eq!((undos(&market), market.verdict().0.as_str()), (2, "intact"));
 }

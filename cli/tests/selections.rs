@@ -109,6 +109,8 @@ fn a_plan_is_signed_by_a_key_that_may_carry_it_out() {
     let path = file.to_str().unwrap();
     let run = shop.run(&["rollback", "4", "--author", "narrow", "--save", path]);
     run.fails(1, &["the plan is not written", "the key price/1"]);
+    let run = shop.run(&["rollback", "4", "--author", "executor-1", "--save", path]);
+    run.fails(1, &["the plan is not written", "it is executor, and needs to be operator"]);
     assert!(!file.exists());
     // One that could when it signed, and cannot any more.
     let line = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"other/1","value":1}}]}"#;
@@ -188,6 +190,8 @@ fn what_is_said_at_the_end_can_be_done() {
     // The command that is shown carries what was given.
     let shown = shop.succeeds(&["rollback", "4", "--reason", "too low", "--without-effects"]).out;
     assert!(shown.contains("rollback 4 --without-effects --reason 'too low' --apply"), "{shown}");
+    let shown = shop.succeeds(&["rollback", "4", "--reason", "a --plan of", "--adapters", "other.toml"]).out;
+    assert!(shown.contains("rollback 4 --reason 'a --plan of' --adapters other.toml --apply"), "{shown}");
     for command in [&["restore", "--to"][..], &["horizon", "--at"]] {
         shop.run(&[command, &["2020-01-01"]].concat())
             .fails(1, &["there was no ledger yet at 2020-01-01", "it began at"]);

@@ -49,6 +49,11 @@ impl Does {
             Does::Redo => "do again",
         }
     }
+
+    /// Whether it acts, and does not take back or make up for.
+    pub const fn acts(self) -> bool {
+        matches!(self, Does::Do | Does::Redo)
+    }
 }
 
 /// An effect that stays as it is.

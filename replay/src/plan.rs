@@ -239,7 +239,8 @@ impl<'p, H: History> Planning<'p, H> {
         let Planning { history, governance, calling, last, outside } = self;
         let found = history.with_row(row, |row| bare(row, left)).map_err(ReplayError::Read)?;
         let mut reversal = found?;
-        (reversal.takes_back, reversal.brings_back) = (governance.target_of(row), governance.brings_back(row));
+        (reversal.takes_back, reversal.brings_back) =
+            (governance.target_of(row), governance.brings_back(row));
         if !last.contains(&row) {
             return Ok(reversal);
         }

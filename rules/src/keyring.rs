@@ -180,15 +180,19 @@ impl Keyring {
     /// Whether the author of an intent may write it now under this policy; yields the key. What it may do it with is
     /// asked of the key's scope.
     pub fn authorise(&self, head: &IntentHead<'_>, policy: &Policy) -> Result<&Enrolled, KeyError> {
-        let key = head.author;
+        self.may_write(head.author, head.kind, policy)
+    }
+
+    /// Whether a key may write rows of a kind now under this policy; yields the key.
+    pub fn may_write(&self, key: KeyId, kind: Kind, policy: &Policy) -> Result<&Enrolled, KeyError> {
         let author = self.keys.get(&key).ok_or(KeyError::Unknown(key))?;
         if let Some(row) = author.until {
             return Err(KeyError::Revoked { key, row });
         }
-        let needed = policy.writers(head.kind);
+        let needed = policy.writers(kind);
         if author.roles & needed == 0 {
             let (held, needed) = (role_names(author.roles), role_names(needed));
-            return Err(KeyError::WrongRole { key, kind: head.kind, held, needed });
+            return Err(KeyError::WrongRole { key, kind, held, needed });
         }
         Ok(author)
     }

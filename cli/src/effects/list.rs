@@ -1,6 +1,7 @@
 //! What is open.
 
-use super::{Args, Held, Open, all, status};
+use super::{Args, Open, all, status};
+use crate::calls::{Held, Watch};
 use crate::json;
 use crate::place::Place;
 use crate::table::{Table, cut};
@@ -14,9 +15,11 @@ use std::io::Write;
 /// Lists what is open, and how to go on with it.
 pub(super) fn list(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
-    let open = all(&log, &log.governance()?)?;
+    let watch = Watch::of(&log)?;
+    let open = all(&log, &watch.governance)?;
+    let held = |open: &Open| watch.held(open.found.row, open.found.effect, open.call.as_ref());
     if args.json {
-        return open.iter().try_for_each(|open| Ok(writeln!(out, "{}", as_json(&log, open)?)?));
+        return open.iter().try_for_each(|open| Ok(writeln!(out, "{}", as_json(&log, open, held(open).as_ref())?)?));
     }
     if open.is_empty() {
         writeln!(out, "No effect is open.")?;
@@ -34,7 +37,7 @@ pub(super) fn list(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()
         table.push([row.as_str(), &effect, status(&open.found), &adapter, does, &said]);
     }
     table.print(0, out)?;
-    for (open, held) in open.iter().filter_map(|open| Some((open, open.held.as_ref()?))) {
+    for (open, held) in open.iter().filter_map(|open| Some((open, held(open)?))) {
         writeln!(
             out,
             "Not to be made: effect {} of row {}: {}.",
@@ -68,7 +71,7 @@ fn detail(log: &Log, told_by: Option<u64>) -> Result<String> {
     })
 }
 
-fn as_json(log: &Log, open: &Open) -> Result<Json> {
+fn as_json(log: &Log, open: &Open, held: Option<&Held>) -> Result<Json> {
     let call = open.call.as_ref();
     Ok(json!({
         "row": open.found.row,
@@ -79,6 +82,6 @@ fn as_json(log: &Log, open: &Open) -> Result<Json> {
         "adapter": call.map(|call| &call.adapter),
         "does": call.map(|call| call.does.name()),
         "request": call.map(|call| json::of_encoded(&call.request)),
-        "not_to_be_made": open.held.as_ref().map(Held::why),
+        "not_to_be_made": held.map(Held::why),
     }))
 }

@@ -30,13 +30,20 @@ pub struct Again {
     pub command: String,
     /// Whether that command goes on from where a landing was broken off.
     pub goes_on: bool,
+    /// Whether that is a plan that was saved, which says by itself how it was asked for.
+    pub is_saved: bool,
 }
 
 impl Again {
     /// By a command on a ledger.
     pub fn with(place: &Place, command: &str, goes_on: bool) -> Self {
         let program = place.command();
-        Again { command: format!("{program} {command}"), program, goes_on }
+        Again { command: format!("{program} {command}"), program, goes_on, is_saved: false }
+    }
+
+    /// The same of a plan that was saved.
+    pub fn saved(self) -> Self {
+        Again { is_saved: true, ..self }
     }
 }
 

@@ -102,11 +102,12 @@ impl Saved {
         file: &Path,
     ) -> Result<()> {
         let author = place.keys().author(governance, options.shown.author.as_deref(), Kind::Rollback)?;
-        if let Some(key) = governance.keys.get(&author.key.public().id()) {
-            check_scope(key, plan)?.map_err(|error| {
-                Refused::error(format!("the plan is not written: {error}, so this key cannot carry it out"))
-            })?;
-        }
+        let refused = |error: KeyError| {
+            Refused::error(format!("the plan is not written: {error}, so this key cannot carry it out"))
+        };
+        let (id, policy) = (author.key.public().id(), &governance.in_force.policy);
+        let key = governance.keys.may_write(id, Kind::Rollback, policy).map_err(refused)?;
+        check_scope(key, plan)?.map_err(refused)?;
         let text = serde_json::to_string_pretty(self)?;
         let claim = claim(&text);
         let key = VerifierKey { name: self.origin.clone(), key: author.key.public().clone() };
@@ -186,10 +187,11 @@ impl Saved {
     fn signers<'g>(&self, governance: &'g Governance) -> Result<Vec<&'g Enrolled>> {
         let note = SignedNote::parse(self.note.as_bytes());
         let note = note.map_err(|error| anyhow!("the plan's signature: {error}"))?;
-        let needed = governance.in_force.policy.writers(Kind::Rollback);
+        let policy = &governance.in_force.policy;
         let signed = |key: &&Enrolled| {
             let verifier = VerifierKey { name: self.origin.clone(), key: key.key.clone() };
-            key.until.is_none() && key.roles & needed != 0 && note.verify(&verifier).is_ok()
+            governance.keys.may_write(key.key.id(), Kind::Rollback, policy).is_ok()
+                && note.verify(&verifier).is_ok()
         };
         Ok(governance.keys.all().into_iter().filter(signed).collect())
     }

@@ -1,7 +1,7 @@
 //! A plan for people: the rows, what changes key by key, the effects that are called for, and what cannot be undone.
 
 use super::json::as_json;
-use super::{Again, Made, Options};
+use super::{Again, LISTED, Made, Options};
 use crate::act::Landed;
 use crate::calls::Told;
 use crate::diff::print_changes;
@@ -14,9 +14,6 @@ use counterfoil_format::landing::Outcome;
 use counterfoil_replay::plan::{Dependant, Plan, Reversal};
 use serde_json::json;
 use std::io::Write;
-
-/// Keys and rows that a preview lists for people before it cuts.
-const LISTED: usize = 30;
 
 /// What was done of a plan.
 #[derive(Default)]
@@ -110,44 +107,68 @@ fn why(reversal: &Reversal, because: Option<&Dependant>) -> String {
 
 /// The keys of the rows that stay as they are.
 fn print_left(plan: &Plan, out: &mut dyn Write) -> Result<()> {
-    let left = |reversal: &Reversal| reversal.manner == Manner::Partial;
-    for reversal in plan.reversals.iter().filter(|reversal| left(reversal)).take(LISTED) {
-        for (key, by) in reversal.left.iter().take(LISTED) {
-            let why = by.map_or("it is not among those to be put back".to_owned(), |by| {
-                format!("row {by} has touched it since")
-            });
-            writeln!(out, "Stays: {} of row {}: {why}.", cut(key, 60), reversal.target)?;
+    let parted = plan.reversals.iter().filter(|reversal| reversal.manner == Manner::Partial);
+    let left = parted.flat_map(|reversal| reversal.left.iter().map(|left| (reversal.target, left)));
+    let lines = left.map(|(row, (key, by))| {
+        let why = by.map_or("it is not among those to be put back".to_owned(), |by| {
+            format!("row {by} has touched it since")
+        });
+        format!("Stays: {} of row {row}: {why}.", cut(key, 60))
+    });
+    print_some(lines, "keys stay", out)
+}
+
+/// Prints lines, and of many how many more there are.
+fn print_some(lines: impl Iterator<Item = String>, what: &str, out: &mut dyn Write) -> Result<()> {
+    let mut more = 0;
+    for (place, line) in lines.enumerate() {
+        match place < LISTED {
+            true => writeln!(out, "{line}")?,
+            false => more += 1,
         }
+    }
+    if more > 0 {
+        writeln!(out, "{more} more {what}; --json has them all.")?;
     }
     Ok(())
 }
 
 fn print_calls(plan: &Plan, told: &[Told], out: &mut dyn Write) -> Result<()> {
-    let mut table = Table::default();
-    for reversal in &plan.reversals {
-        for call in reversal.calls.iter().rev() {
-            let request = json::shown(&json::of_encoded(&call.request));
-            let until =
-                call.until.map_or(String::new(), |until| format!("until {}", time::print_short(until)));
-            let what = format!("{} effect {} of row {}", call.does.name(), call.effect, reversal.target);
-            table.push([what, cut(&call.adapter, 24), cut(&request, 48), until]);
-        }
-    }
-    if !table.is_empty() && told.is_empty() {
-        writeln!(out, "Effects to be called for:")?;
-        table.print(2, out)?;
+    if told.is_empty() {
+        print_planned(plan, out)?;
     }
     print_told(told, out)?;
-    for reversal in &plan.reversals {
-        for staying in &reversal.staying {
-            let (effect, row, adapter) = (staying.effect, reversal.target, &staying.adapter);
-            writeln!(
-                out,
-                "Not undone: effect {effect} of row {row} on {}: {}.",
-                cut(adapter, 24),
-                staying.why
-            )?;
-        }
+    let staying = plan.reversals.iter().flat_map(|reversal| {
+        let not = if reversal.brings_back { "Not done again" } else { "Not undone" };
+        reversal.staying.iter().map(move |staying| (not, reversal.target, staying))
+    });
+    let lines = staying.map(|(not, row, staying)| {
+        let adapter = cut(&staying.adapter, 24);
+        format!("{not}: effect {} of row {row} on {adapter}: {}.", staying.effect, staying.why)
+    });
+    print_some(lines, "effects stay as they are", out)
+}
+
+fn print_planned(plan: &Plan, out: &mut dyn Write) -> Result<()> {
+    let calls = plan
+        .reversals
+        .iter()
+        .flat_map(|reversal| reversal.calls.iter().rev().map(move |call| (reversal.target, call)));
+    let calls: Vec<_> = calls.collect();
+    let mut table = Table::default();
+    for (row, call) in calls.iter().take(LISTED) {
+        let request = json::shown(&json::of_encoded(&call.request));
+        let until = call.until.map_or(String::new(), |until| format!("until {}", time::print_short(until)));
+        let what = format!("{} effect {} of row {row}", call.does.name(), call.effect);
+        table.push([what, cut(&call.adapter, 24), cut(&request, 48), until]);
+    }
+    if table.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "Effects to be called for:")?;
+    table.print(2, out)?;
+    if calls.len() > LISTED {
+        writeln!(out, "  and {} more", calls.len() - LISTED)?;
     }
     Ok(())
 }

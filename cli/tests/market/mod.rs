@@ -6,8 +6,9 @@ use counterfoil_format::Hash;
 use counterfoil_ledger::Log;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// The adapter that ships, which is built when a run of this package alone has not.
@@ -63,6 +64,33 @@ impl Market {
             self.world.sandbox_url()
         );
         fs::write(self.shop.path().join("adapters.toml"), text).unwrap();
+    }
+
+    /// Sets an adapter that is this shell script, which finds its request in `$0.request`.
+    #[allow(dead_code, reason = "not every test has an adapter of its own")]
+    pub fn script(&self, text: &str) {
+        let script = self.shop.beside("adapter");
+        fs::write(&script, format!("#!/bin/sh\ncat > \"$0.request\"\n{text}\n")).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        self.configure(&format!("program = {script:?}"));
+    }
+
+    /// Sets an adapter that gives this answer to everything.
+    #[allow(dead_code, reason = "not every test has an adapter of its own")]
+    pub fn says(&self, answer: &str) {
+        self.script(&format!("echo '{answer}'"));
+    }
+
+    /// Runs the program, which is killed on the way.
+    #[allow(dead_code, reason = "not every test kills")]
+    #[track_caller]
+    pub fn killed(&self, args: &[&str]) {
+        let mut command = self.shop.command();
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        let starting = STARTING.read();
+        let mut child = command.spawn().unwrap();
+        drop(starting);
+        assert!(!child.wait().unwrap().success());
     }
 
     #[track_caller]

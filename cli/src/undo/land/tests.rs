@@ -74,14 +74,13 @@ impl Begun {
         state_after(&self.past(), self.past().size()).unwrap().digest()
     }
 
+    fn again(&self) -> Again {
+        Again::with(&self.place, "restore --to 3", true)
+    }
+
     fn land(&self, plan: &Plan) -> Result<Vec<Landed>> {
-        let again = Again {
-            program: "counterfoil".into(),
-            command: "counterfoil restore --to 3".into(),
-            goes_on: true,
-        };
         let lander = Lander::begin(&self.place)?;
-        let landed = land(&lander, &self.operator, "a test", plan, &again)?;
+        let landed = land(&lander, &self.operator, "a test", plan, &self.again())?;
         lander.end()?;
         Ok(landed)
     }
@@ -112,8 +111,8 @@ fn a_landing_that_is_broken_off_says_what_landed_and_how_to_go_on() {
     for words in [
         format!("4096 of 4200 rows are taken back, by rows {first} to {last}, and the other 104 are not"),
         format!("row {target} cannot be taken back: row {target} has another hash"),
-        format!("counterfoil restore --to {head} --apply"),
-        "to go on with the rest: counterfoil restore --to 3 --apply".to_owned(),
+        format!("{} restore --to {head} --apply", begun.place.command()),
+        format!("to go on with the rest: {} restore --to 3 --apply", begun.place.command()),
     ] {
         assert!(said.contains(&words), "{words:?} is not in {said}");
     }
@@ -142,8 +141,7 @@ fn a_write_in_doubt_is_not_told_as_nothing() {
     let begun = Begun::new();
     begun.decide(&vec![vec![DraftOp::Add("n", 1)]; 3]);
     let plan = begun.restore_plan(3);
-    let again =
-        Again { program: "counterfoil".into(), command: "counterfoil restore --to 3".into(), goes_on: true };
+    let again = begun.again();
     let receipts = begun.land(&plan).unwrap();
     for landed in [&receipts[..0], &receipts[..1]] {
         let told = |error: SubmitError| {
