@@ -19,7 +19,9 @@ pub(super) fn list(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()
     let open = all(&log, &watch.governance)?;
     let held = |open: &Open| watch.held(open.found.row, open.found.effect, open.call.as_ref());
     if args.json {
-        return open.iter().try_for_each(|open| Ok(writeln!(out, "{}", as_json(&log, open, held(open).as_ref())?)?));
+        return open
+            .iter()
+            .try_for_each(|open| Ok(writeln!(out, "{}", as_json(&log, open, held(open).as_ref())?)?));
     }
     if open.is_empty() {
         writeln!(out, "No effect is open.")?;
