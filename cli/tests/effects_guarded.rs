@@ -125,6 +125,23 @@ fn what_a_rollback_called_for_is_not_called_once_that_is_taken_back() {
     assert_eq!(market.verdict().0, "intact");
 }
 
+/// The row that calls is in force, and what it calls for is not wanted all the same: another row of the chain was taken back.
+#[test]
+fn what_a_rollback_called_for_is_not_called_once_the_decision_is_otherwise() {
+    let market = Market::open();
+    let undone = lands(&market, &["rollback", "4", "--without-effects"]).to_string();
+    let redone = lands(&market, &["redo", "--without-effects"]).to_string();
+    market.world.fail([Fault::Refuse; 2]);
+    market.shop.run(&["rollback", &redone, "--apply"]).fails(1, &["is failed"]);
+    let calls = market.succeeds(&["effects", "--json"]).lines()[0]["row"].to_string();
+    lands(&market, &["rollback", &undone, "--without-effects"]);
+    market
+        .shop
+        .run(&["effects", "retry", &calls, "0"])
+        .fails(1, &["nothing was called: row 4 is brought back"]);
+    assert_eq!((undos(&market), market.verdict().0.as_str()), (0, "intact"));
+}
+
 #[test]
 fn a_call_that_may_have_been_made_is_asked_about_and_not_made_once_its_row_is_taken_back() {
     let market = Market::open();

@@ -115,13 +115,52 @@ impl Calling {
         Ok(Calling { rollbacks })
     }
 
-    /// A later row that has taken back or brought back the same as a row, and calls for the same effect: what the row calls for is
-    /// over.
-    pub fn since(&self, governance: &Governance, row: u64, effect: u32) -> Option<u64> {
-        let rollbacks = self.rollbacks.get(&governance.base(row)).into_iter().flatten();
+    /// Why what a row calls for by the place of an effect is not to be called for any more.
+    pub fn moot(&self, governance: &Governance, row: u64, effect: u32) -> Option<Moot> {
+        if let Some(by) = governance.undone_by(row) {
+            return Some(Moot::TakenBack { row, by });
+        }
+        // Others of the same decision may have been taken back since, or brought back.
+        let base = governance.base(row);
+        match (governance.undone_by(base), governance.brings_back(row)) {
+            (Some(by), false) => return Some(Moot::Out { base, by }),
+            (None, true) => return Some(Moot::InForce { base }),
+            _ => {}
+        }
+        let rollbacks = self.rollbacks.get(&base).into_iter().flatten();
         let mut later = rollbacks.filter(|(later, effects)| *later > row && effects.contains(&effect));
-        later.next().map(|(later, _)| *later)
+        later.next().map(|(later, _)| Moot::CalledSince(*later))
     }
+}
+
+/// Why a call is of no use any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Moot {
+    /// The row that calls is out of force.
+    #[error("row {row} is taken back itself, by row {by}")]
+    TakenBack {
+        /// The row.
+        row: u64,
+        /// The rollback row.
+        by: u64,
+    },
+    /// It would act for a decision that is out of force.
+    #[error("row {base} is taken back, by row {by}")]
+    Out {
+        /// The decision.
+        base: u64,
+        /// The rollback row.
+        by: u64,
+    },
+    /// It would undo what a decision in force has done.
+    #[error("row {base} is brought back")]
+    InForce {
+        /// The decision.
+        base: u64,
+    },
+    /// A later row has taken back or brought back the same, and calls for the same effect.
+    #[error("row {0} has called for it since")]
+    CalledSince(u64),
 }
 
 /// An effect, as the row has left it and all that has taken that back or brought it back.

@@ -55,11 +55,8 @@ impl Watch {
     /// Why what a row calls for by the place of an effect is not to be called for. Of what is withheld no more is known than what
     /// the rows say.
     pub fn held(&self, row: u64, effect: u32, call: Option<&PlannedCall>) -> Option<Held> {
-        if let Some(by) = self.governance.undone_by(row) {
-            return Some(Held::Moot(format!("row {row} is taken back itself, by row {by}")));
-        }
-        if let Some(since) = self.calling.since(&self.governance, row, effect) {
-            return Some(Held::Moot(format!("row {since} has called for it since")));
+        if let Some(moot) = self.calling.moot(&self.governance, row, effect) {
+            return Some(Held::Moot(moot.to_string()));
         }
         let (acts, in_force) = (call.is_some_and(|call| call.does.acts()), &self.governance.in_force);
         if acts && in_force.switch.engaged {
