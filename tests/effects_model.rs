@@ -211,7 +211,7 @@ impl Pair {
         let partial = plan.reversals.iter().filter(|reversal| reversal.manner == Manner::Partial);
         self.told.partial += partial.count();
         for (reversal, row) in plan.reversals.iter().zip(landed) {
-            for call in reversal.calls.iter().rev() {
+            for call in reversal.calls_in_order() {
                 // Some are not begun.
                 if self.rng.below(12) > 0 {
                     self.tell(row, call.effect, EffectStatus::Intended);

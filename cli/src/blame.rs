@@ -46,7 +46,7 @@ struct Setter {
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
     let names = Names::of(&log)?;
-    let size = args.at.map_or(Ok(log.head().size), |at| at.size(&log))?;
+    let size = args.at.map_or(Ok(log.head().size), |at| at.size_of_some(&log))?;
     let state = state_after(&Past::of(&log), size)?;
     let mut table =
         Table::with_heading(&["KEY", "SEQ", "LANDED (UTC)", "BY", "ACTION", "VALUE"]).right(1).fitting();
@@ -69,7 +69,10 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         ]);
     }
     if found == 0 {
-        return Err(Refused::error(format!("no key begins with {:?}", args.prefix)));
+        return Err(Refused::error(match args.prefix.as_str() {
+            "" => "there is no key".to_owned(),
+            prefix => format!("no key begins with {prefix:?}"),
+        }));
     }
     if !args.json {
         table.print(0, out)?;

@@ -161,7 +161,7 @@ impl<'p> Caller<'p> {
 }
 
 /// The file that whoever calls for effects holds locked.
-fn alone(place: &Place) -> Result<File> {
+pub fn alone(place: &Place) -> Result<File> {
     let path = place.dir().join("CALLS");
     let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = opened.with_context(|| path.display().to_string())?;

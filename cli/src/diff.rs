@@ -62,7 +62,10 @@ pub fn print_changes(changes: &[Difference], most: usize, out: &mut dyn Write) -
         let text = |held: &Option<Held>| {
             held.as_ref().map_or("-".to_owned(), |held| cut(&json::of_leaf(&held.leaf).to_string(), 48))
         };
-        table.push([cut(&change.key, 60), text(&change.before), "->".to_owned(), text(&change.after)]);
+        let (before, after) = (text(&change.before), text(&change.after));
+        // What is compared is what was written: a value with its salt, or a counter.
+        let note = if before == after { "(set anew)" } else { "" };
+        table.push([cut(&change.key, 60), before, "->".to_owned(), after, note.to_owned()]);
     }
     table.print(2, out)?;
     if changes.len() > most {

@@ -19,7 +19,7 @@ use counterfoil_ledger::{Log, SubmissionBuilder};
 use counterfoil_replay::drill::{Drilled, drill};
 use counterfoil_rules::call::call_key;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -111,7 +111,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
     let mut adapters = None;
     let mut shown = Vec::new();
-    for row in &args.rows {
+    for row in &args.rows.iter().copied().collect::<BTreeSet<u64>>() {
         let drilled = drill(&past, *row).map_err(|error| Refused::error(error.to_string()))?;
         let effects = try_effects(args, place, &log, *row, &mut adapters)?;
         shown.push(Shown { drilled, effects });

@@ -5,7 +5,7 @@ mod list;
 
 pub use self::counts::Counts;
 use self::list::list;
-use crate::calls::{Caller, Held, Telling, Told, adapters_file};
+use crate::calls::{Caller, Held, Telling, Told, Watch, adapters_file, alone};
 use crate::exit::Refused;
 use crate::keys::NamedKey;
 use crate::past::Past;
@@ -18,7 +18,6 @@ use counterfoil_ledger::{Log, OpenCall};
 use counterfoil_replay::effects::call_of;
 use counterfoil_replay::plan::PlannedCall;
 use counterfoil_rules::governance::Governance;
-use std::cmp::Reverse;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -46,11 +45,13 @@ Examples:
   counterfoil effects resume              after a crash: ask the adapters what
                                           happened, and finish
   counterfoil effects retry 57 0          call again for effect 0 of row 57
-  counterfoil effects close 57 0 --reason 'refunded by hand'
+  counterfoil effects close 57 0 --reason 'the customer keeps the money'
+  counterfoil effects close 57 0 --done --reason 'refunded by hand'
 
 A row names its effects from 0. Nothing is called again that has reported
 success: each attempt has the same key, the hash of the row and the effect's
-number. `retry` is for what certainly failed; what is unknown is resumed.";
+number. `retry` is for what certainly failed; what is unknown is resumed. What
+is closed counts as not made, unless --done says that somebody has made it.";
 
 #[derive(clap::Subcommand)]
 enum Command {
@@ -65,13 +66,16 @@ enum Command {
         /// The effect's place
         effect: u32,
     },
-    /// Say that an effect is not tried any more, and why
+    /// Say that an effect is not tried any more, and why: it counts as not made
     Close {
         /// The row that calls for it
         row: u64,
         /// The effect's place
         effect: u32,
-        /// Why
+        /// It was made otherwise, by hand say: it counts as made
+        #[arg(long)]
+        done: bool,
+        /// Why, or how it was made
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
@@ -91,7 +95,10 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         None | Some(Command::List) => list(args, place, out),
         Some(Command::Resume) => resume(args, place, out),
         Some(Command::Retry { row, effect }) => retry(args, place, (*row, *effect), out),
-        Some(Command::Close { row, effect, reason }) => close(args, place, (*row, *effect), reason, out),
+        Some(Command::Close { row, effect, done, reason }) => {
+            let status = if *done { EffectStatus::Done } else { EffectStatus::Closed };
+            close(args, place, (*row, *effect), status, reason, out)
+        }
     }
 }
 
@@ -104,10 +111,13 @@ fn author(args: &Args, place: &Place, governance: &Governance) -> Result<NamedKe
     place.keys().teller(governance, args.author.as_deref())
 }
 
-/// All calls that have not ended, in the order in which they are gone on with: of each row the last effect first.
+/// All calls that have not ended, in the order in which they are gone on with: of each row what acts goes forth, what undoes goes back.
 fn all(log: &Log, governance: &Governance) -> Result<Vec<Open>> {
     let mut found = log.open_calls()?;
-    found.sort_unstable_by_key(|open| (open.row, Reverse(open.effect)));
+    found.sort_unstable_by_key(|open| {
+        let back = governance.brings_back(open.row);
+        (open.row, if back { u32::MAX - open.effect } else { open.effect })
+    });
     found.into_iter().map(|found| open(log, governance, found)).collect()
 }
 
@@ -150,26 +160,34 @@ fn find(log: &Log, governance: &Governance, (row, effect): (u64, u32)) -> Result
     open(log, governance, found)
 }
 
-fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
-    let governance = place.log()?.governance()?;
-    let pending = |log: &Log, governance: &Governance| -> Result<(Vec<Open>, Vec<Open>)> {
-        let failed = |open: &Open| open.found.status == Some(EffectStatus::Failed);
-        Ok(all(log, governance)?.into_iter().partition(failed))
+/// What `resume` goes on with, and how many others have failed, which it does not call again. What has failed and is of no use any
+/// more is ended.
+fn pending(log: &Log) -> Result<(Vec<Open>, usize)> {
+    let watch = Watch::of(log)?;
+    let moot = |open: &Open| {
+        let held = watch.held(open.found.row, open.found.effect, open.call.as_ref());
+        matches!(held, Some(Held::Moot(_)))
     };
-    let (failed, open) = pending(&place.log()?, &governance)?;
+    let failed = |open: &Open| open.found.status == Some(EffectStatus::Failed) && !moot(open);
+    let (failed, open): (Vec<_>, Vec<_>) = all(log, &watch.governance)?.into_iter().partition(failed);
+    Ok((open, failed.len()))
+}
+
+fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
+    let log = place.log()?;
+    let (open, failed) = pending(&log)?;
     if open.is_empty() {
         if !args.json {
             let failed =
-                if failed.is_empty() { "" } else { " What has failed is called again by `effects retry`." };
+                if failed == 0 { "" } else { " What has failed is called again by `effects retry`." };
             writeln!(out, "Nothing is to be resumed.{failed}")?;
         }
         return Ok(());
     }
-    let author = author(args, place, &governance)?;
+    let author = author(args, place, &log.governance()?)?;
     let mut caller = caller(args, place, &author)?;
     // Nobody else calls from here on: what is open is looked up once more.
-    let log = place.log()?;
-    let (_, open) = pending(&log, &log.governance()?)?;
+    let (open, _) = pending(&place.log()?)?;
     let (mut told, mut troubles) = (Vec::new(), Vec::new());
     for open in &open {
         match go_on(&mut caller, open) {
@@ -200,6 +218,10 @@ fn go_on(caller: &mut Caller<'_>, open: &Open) -> Result<Told> {
             Some(Held::Moot(why)) => caller.land(&open.telling(EffectStatus::Closed, &why)),
             Some(Held::Now(why)) => Err(Refused::error(format!("it was not begun, and is not now: {why}"))),
         },
+        (Some(EffectStatus::Failed), _) => match open.held(caller)? {
+            Some(held) => caller.land(&open.telling(EffectStatus::Closed, held.why())),
+            None => Err(Refused::error("it has failed; `counterfoil effects retry` calls again")),
+        },
         (Some(status), Ok(call)) => caller.go_on(row, hash, call, status),
         // Nobody can be asked: it is as when the answer is that nobody knows, and can be closed then.
         (Some(EffectStatus::Intended), Err(error)) => {
@@ -224,9 +246,9 @@ fn retry(args: &Args, place: &Place, which: (u64, u32), out: &mut dyn Write) -> 
     }
     match open.held(&mut caller)? {
         Some(Held::Now(why)) => Err(Refused::error(format!("nothing was called: {why}"))),
-        Some(Held::Moot(why)) => Err(Refused::error(format!(
-            "nothing was called: {why}; `counterfoil effects close {row} {effect} --reason TEXT` ends it"
-        ))),
+        Some(Held::Moot(why)) => {
+            Err(Refused::error(format!("nothing was called: {why}; `counterfoil effects resume` ends it")))
+        }
         None => {
             let call = open.callable(&caller)?;
             tell(args, &[caller.make(row, &open.row_hash, call)?], out)
@@ -234,11 +256,20 @@ fn retry(args: &Args, place: &Place, which: (u64, u32), out: &mut dyn Write) -> 
     }
 }
 
-fn close(args: &Args, place: &Place, which: (u64, u32), reason: &str, out: &mut dyn Write) -> Result<()> {
+fn close(
+    args: &Args,
+    place: &Place,
+    which: (u64, u32),
+    status: EffectStatus,
+    reason: &str,
+    out: &mut dyn Write,
+) -> Result<()> {
     let (row, effect) = which;
     if reason.trim().is_empty() {
         return Err(Refused::error("nothing was closed: say why with --reason"));
     }
+    // Nobody makes the call that is said to be made.
+    let _alone = if status == EffectStatus::Done { Some(alone(place)?) } else { None };
     let log = place.log()?;
     let governance = log.governance()?;
     let open = find(&log, &governance, which)?;
@@ -249,7 +280,11 @@ fn close(args: &Args, place: &Place, which: (u64, u32), reason: &str, out: &mut 
         )));
     }
     let author = author(args, place, &governance)?;
-    let told = open.telling(EffectStatus::Closed, reason).land(place, &log, &author)?;
+    if status == EffectStatus::Done && open.found.status != Some(EffectStatus::Unknown) {
+        open.telling(EffectStatus::Intended, reason).land(place, &log, &author)?;
+        log.refresh()?;
+    }
+    let told = open.telling(status, reason).land(place, &log, &author)?;
     tell(args, &[told], out)
 }
 

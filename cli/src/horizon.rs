@@ -116,6 +116,11 @@ fn show(
         found.all.reversible(),
         closed + never
     )?;
+    match found.in_part {
+        0 => {}
+        1 => writeln!(out, "1 more is taken back but for a part, which stands.")?,
+        more => writeln!(out, "{more} more are taken back but for a part, which stands.")?,
+    }
     let mut table = Table::with_heading(&["CLASS", "ROWS", ""]).right(1);
     for class in CLASSES {
         table.push([class.name().to_owned(), found.all.of(class).to_string(), proven(governance, class, at)]);
@@ -198,6 +203,7 @@ fn as_json(found: &Horizon, governance: &Governance, at: Micros, size: u64, clos
         "classes": classes,
         "closed": found.all.closed,
         "never": found.all.never,
+        "in_part": found.in_part,
         "closing": closing.collect::<Vec<_>>(),
         "entities": named(&found.entities),
         "executors": named(&found.executors),

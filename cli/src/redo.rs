@@ -5,7 +5,6 @@ use crate::place::Place;
 use crate::undo;
 use anyhow::Result;
 use counterfoil_replay::operation::newest_rollback;
-use counterfoil_rules::governance::Governance;
 use std::io::Write;
 
 /// Shows what bringing rows back would do, and with --apply does it. A redo is the rollback of a rollback.
@@ -36,11 +35,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
             return Err(Refused::error(format!("row {row} is no rollback that was applied: {hint}")));
         }
         let rows = match args.rows.as_slice() {
-            [] => {
-                let undoing: Vec<u64> =
-                    rollbacks.iter().copied().filter(|row| undoes(governance, *row)).collect();
-                newest_rollback(past, governance, &undoing)?
-            }
+            [] => newest_rollback(past, governance, &rollbacks)?,
             rows => rows.to_vec(),
         };
         if rows.is_empty() {
@@ -48,12 +43,6 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
                 "there is nothing to redo: no rollback is in force but such as are a redo",
             ));
         }
-        Ok(undo::Asked::rows(rows))
+        Ok(undo::Asked::redo(rows))
     })
-}
-
-/// Whether a rollback takes something back. One of a rollback brings something back, and one of that takes it back again.
-fn undoes(governance: &Governance, rollback: u64) -> bool {
-    let chain = std::iter::successors(governance.target_of(rollback), |row| governance.target_of(*row));
-    chain.count() % 2 == 1
 }

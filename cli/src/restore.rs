@@ -2,7 +2,7 @@
 
 use crate::past::Moment;
 use crate::place::Place;
-use crate::quote::quoted;
+use crate::quote::quoted_option;
 use crate::undo::{self, Asked};
 use anyhow::Result;
 use std::io::Write;
@@ -32,7 +32,7 @@ pub struct Args {
 pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let prefix = match args.prefix.as_str() {
         "" => String::new(),
-        prefix => format!(" --prefix {}", quoted(prefix)),
+        prefix => format!(" {}", quoted_option("prefix", prefix)),
     };
     let again = undo::Again::with(place, &format!("restore --to {}{prefix}", args.to), true);
     undo::run(place, &args.options, &again, out, |_, _, log| {

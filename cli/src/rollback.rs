@@ -73,7 +73,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         past.check_rows(&args.rows)?;
         let (cascade, keep_later) = (args.cascade, args.keep_later);
         let asked = match args.selection.is_empty() {
-            true => Asked::Rollback { rows: args.rows.clone(), selection: None, cascade, keep_later },
+            true => {
+                Asked::Rollback { rows: args.rows.clone(), selection: None, cascade, keep_later, redo: false }
+            }
             false => Asked::meant_by(&args.selection, cascade, keep_later),
         };
         asked.again(past, governance, log)

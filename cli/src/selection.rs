@@ -54,17 +54,17 @@ impl Args {
 
     /// What was said, as it is typed.
     pub fn words(&self) -> String {
-        use crate::quote::quoted;
+        use crate::quote::quoted_option;
         let texts = [
-            ("--key", &self.key),
-            ("--executor", &self.executor),
-            ("--entity", &self.entity),
-            ("--action", &self.action),
+            ("key", &self.key),
+            ("executor", &self.executor),
+            ("entity", &self.entity),
+            ("action", &self.action),
         ];
         let moments = [("--since", self.since), ("--until", self.until)];
         let mut words: Vec<String> =
             self.submission.iter().map(|row| format!("--submission {row}")).collect();
-        let said = |(flag, text): (&str, &Option<String>)| Some(format!("{flag} {}", quoted(text.as_ref()?)));
+        let said = |(name, text): (&str, &Option<String>)| Some(quoted_option(name, text.as_ref()?));
         words.extend(texts.into_iter().filter_map(said));
         words.extend(moments.into_iter().filter_map(|(flag, at)| Some(format!("{flag} {}", at?))));
         words.join(" ")

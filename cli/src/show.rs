@@ -291,9 +291,10 @@ fn next_step(row: &Row<'_>, governance: &Governance, log: &Log, out: &mut dyn Wr
     if let Some(by) = governance.reviewed_by(seq) {
         writeln!(out, "\nSettled by row {by}; `counterfoil show {by}` tells how.")?;
     } else if let Some(by) = governance.undone_by(seq) {
+        let part = if log.inexact_rollbacks()?.contains(&by) { "in part " } else { "" };
         writeln!(
             out,
-            "\nTaken back by row {by}; `counterfoil rollback {by}` shows what bringing it back does."
+            "\nTaken back {part}by row {by}; `counterfoil rollback {by}` shows what bringing it back does."
         )?;
     } else if row.landing.outcome == Outcome::Applied && row.part(PartTag::Rollback).is_some() {
         writeln!(out, "\n`counterfoil rollback {seq}` shows what taking it back does, and changes nothing.")?;

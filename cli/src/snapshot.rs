@@ -53,9 +53,11 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         .right(0)
         .right(1)
         .right(2);
+    let mut lost = false;
     for (row, snapshot) in pinned.iter().skip(newest) {
         let landed_at = log.row(*row)?.parse()?.landing.landed_at;
         let file = file(&log, *snapshot);
+        lost |= file.is_some();
         if args.json {
             writeln!(out, "{}", line(*row, snapshot, landed_at, &file))?;
             continue;
@@ -70,6 +72,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     match pinned.is_empty() {
         true => writeln!(out, "There is no snapshot yet; --now makes one.")?,
         false => table.print(0, out)?,
+    }
+    if lost {
+        writeln!(out, "`counterfoil snapshot --again` makes those anew that are not there.")?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let past = Past::of(&log);
     let state = match (&args.key, args.at) {
         (Some(key), None) => state_of_keys(&past, &BTreeSet::from([key.clone()]))?,
-        (_, Some(moment)) => state_after(&past, moment.size(&log)?)?,
+        (_, Some(moment)) => state_after(&past, moment.size_of_some(&log)?)?,
         (None, None) => state_after(&past, past.size())?,
     };
     let prefix = args.key.as_deref().unwrap_or(&args.prefix);

@@ -3,9 +3,9 @@
 use crate::exit::Refused;
 use crate::past::{Moment, Past};
 use crate::place::Place;
-use crate::quote::quoted;
+use crate::quote::{quoted, quoted_option};
 use crate::selection::{self, keys};
-use crate::table::{Table, cut};
+use crate::table::{Table, counted, cut};
 use crate::time;
 use crate::undo::{self, Asked};
 use anyhow::Result;
@@ -86,7 +86,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
             false => Ok(writeln!(out, "Nothing of it is in force that a rollback could take back.")?),
         };
     }
-    let command = format!("rollback --key {} --since {since} --cascade", quoted(&args.key));
+    let command = format!("rollback {} --since {since} --cascade", quoted_option("key", &args.key));
     let again = undo::Again::with(place, &command, false);
     let options = undo::Options::for_preview(&args.shown, written.iter().map(Written::json).collect());
     undo::run(place, &options, &again, out, |past, governance, log| {
@@ -161,10 +161,10 @@ fn show(args: &Args, since: Moment, written: &[Written], out: &mut dyn Write) ->
         written.iter().map(|row| row.entity.as_str()).filter(|entity| !entity.is_empty()).collect();
     writeln!(
         out,
-        "{} has written {} rows since {since}: {applied} applied, about {} entities.",
+        "{} has written {} since {since}: {applied} applied, about {}.",
         args.key,
-        written.len(),
-        entities.len()
+        counted(written.len(), "row", "rows"),
+        counted(entities.len(), "entity", "entities")
     )?;
     let mut table =
         Table::with_heading(&["ROW", "LANDED (UTC)", "KIND", "ACTION", "ENTITY", "OUTCOME"]).right(0);

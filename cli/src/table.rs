@@ -3,6 +3,11 @@
 use rustix::termios::tcgetwinsize;
 use std::io::{self, IsTerminal, Write};
 
+/// A count with what is counted.
+pub fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Rows of cells, printed in columns. The last column is as wide as it likes.
 #[derive(Debug, Default)]
 pub struct Table {

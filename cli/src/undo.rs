@@ -9,7 +9,7 @@ mod show;
 
 pub use self::asked::Asked;
 pub use self::land::Again;
-use self::land::land;
+use self::land::{Saying, land};
 pub use self::saved::Saved;
 use self::show::{Done, show, show_plan};
 use crate::act::{Landed, Lander};
@@ -19,7 +19,8 @@ use crate::exit::Refused;
 use crate::keys::NamedKey;
 use crate::past::Past;
 use crate::place::Place;
-use crate::quote::{quoted, quoted_path};
+use crate::quote::{quoted_option, quoted_path};
+use crate::table::counted;
 use anyhow::{Context as _, Result};
 use counterfoil_effects::Adapters;
 use counterfoil_format::body::EffectStatus;
@@ -110,17 +111,21 @@ impl Options {
                 command.push_str(" --without-effects");
             }
             if !reason.is_empty() {
-                command.push_str(&format!(" --reason {}", quoted(reason)));
+                command.push_str(&format!(" {}", quoted_option("reason", reason)));
             }
         }
         if let Some(author) = author {
-            command.push_str(&format!(" --author {}", quoted(author)));
+            command.push_str(&format!(" {}", quoted_option("author", author)));
         }
+        command + &self.applying()
+    }
+
+    /// How a command that is printed goes on that applies a plan: with the same adapters.
+    fn applying(&self) -> String {
         let known = std::env::var_os("COUNTERFOIL_ADAPTERS");
-        if let Some(file) = self.adapters.as_ref().filter(|file| known.as_deref() != Some(file.as_os_str())) {
-            command.push_str(&format!(" --adapters {}", quoted_path(file)));
-        }
-        command + " --apply"
+        let named = self.adapters.as_ref().filter(|file| known.as_deref() != Some(file.as_os_str()));
+        let adapters = named.map(|file| format!(" --adapters {}", quoted_path(file)));
+        adapters.unwrap_or_default() + " --apply"
     }
 
     fn make(
@@ -185,7 +190,7 @@ fn apply(
 ) -> Result<()> {
     let log = place.log()?;
     let governance = log.governance()?;
-    let made = options.make(&log, &governance, &ask)?;
+    let mut made = options.make(&log, &governance, &ask)?;
     let author = place.keys().author(&governance, options.shown.author.as_deref(), Kind::Rollback)?;
     // Whatever is in the way of calling for effects shows before anything lands.
     let adapters = adapters_of(place, options, &made.plan).context(UNCALLABLE)?;
@@ -193,19 +198,22 @@ fn apply(
         true => operator_beside(place, &governance, &author).context(UNCALLABLE)?,
         false => None,
     };
-    let (count, keys) = (made.plan.reversals.len(), made.changes.len());
+    let (count, keys) = (made.plan.reversals.len(), counted(made.changes.len(), "key", "keys"));
     if count > 1 {
         if !options.yes && !options.shown.json {
             show_plan(&made, out)?;
             out.flush()?;
         }
-        confirm(&format!("Take back {count} rows and change {keys} keys?"), options.yes)?;
+        confirm(&format!("Take back {count} rows and change {keys}?"), options.yes)?;
     }
     let teller = operator.as_ref().unwrap_or(&author);
     let caller = adapters.map(|adapters| Caller::new(place, adapters, teller)).transpose()?;
     let lander = Lander::begin(place)?;
-    check_still(&made, lander.log(), options, ask)?;
-    let landed = land(&lander, &author, &options.shown.reason, &made.plan, again)?;
+    if lander.log().head().size != made.plan.size {
+        made = still(made, lander.log(), options, ask)?;
+    }
+    let saying = Saying { reason: &options.shown.reason, redo: made.asked.is_redo() };
+    let landed = land(&lander, &author, &saying, &made.plan, again)?;
     lander.end().with_context(|| format!("{} closing the ledger failed", done(&landed)))?;
     let (told, stopped) = caller.map_or((Vec::new(), None), |caller| call(caller, &made.plan, &landed));
     let done_so_far = Done { landed: &landed, told: &told };
@@ -243,31 +251,28 @@ fn operator_beside(place: &Place, governance: &Governance, author: &NamedKey) ->
     Ok(Some(operator))
 }
 
-/// Refuses a plan when rows have landed since it was made and another would be made now.
-fn check_still(
-    made: &Made,
+/// The same plan, made now that rows have landed since; an error when another would be made.
+fn still(
+    made: Made,
     log: &Log,
     options: &Options,
     ask: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Asked>,
-) -> Result<()> {
-    if log.head().size == made.plan.size {
-        return Ok(());
-    }
+) -> Result<Made> {
     let now = options.make(log, &log.governance()?, ask)?;
     match now.plan.reversals == made.plan.reversals {
-        true => Ok(()),
+        true => Ok(now),
         false => Err(Refused::error(
             "nothing was changed: rows have landed meanwhile, and the plan is another now; plan anew",
         )),
     }
 }
 
-/// Calls for what the rollback rows that were applied call for, the newest row first, and of each the last effect first; yields also
-/// what has stopped it.
+/// Calls for what the rollback rows that were applied call for, the newest row first; yields also what has
+/// stopped it.
 fn call(mut caller: Caller<'_>, plan: &Plan, landed: &[Landed]) -> (Vec<Told>, Option<anyhow::Error>) {
     let mut told = Vec::new();
     for (reversal, row) in plan.reversals.iter().zip(landed) {
-        for call in reversal.calls.iter().rev().filter(|_| row.outcome == Outcome::Applied) {
+        for call in reversal.calls_in_order().filter(|_| row.outcome == Outcome::Applied) {
             match call_one(&mut caller, row, call) {
                 Ok(one) => told.push(one),
                 Err(error) => return (told, Some(error)),
@@ -278,17 +283,16 @@ fn call(mut caller: Caller<'_>, plan: &Plan, landed: &[Landed]) -> (Vec<Told>, O
 }
 
 fn call_one(caller: &mut Caller<'_>, row: &Landed, call: &PlannedCall) -> Result<Told> {
-    match caller.held(row.seq, call.effect, Some(call))? {
-        None => caller.make(row.seq, &row.row_hash, call),
-        Some(held) => Err(Refused::error(format!(
-            "row {} has landed, and its effect {} was not called for: {}; `counterfoil effects` lists what is open and how to \
-             go on",
-            row.seq,
-            call.effect,
+    let (seq, effect) = (row.seq, call.effect);
+    let context = || format!("row {seq} has landed, but calling for its effect {effect} failed");
+    if let Some(held) = caller.held(seq, effect, Some(call)).with_context(context)? {
+        return Err(Refused::error(format!(
+            "row {seq} has landed, and its effect {effect} was not called for: {}; `counterfoil effects` lists what is open and \
+             how to go on",
             held.why()
-        ))),
+        )));
     }
-    .with_context(|| format!("calling for effect {} of row {}", call.effect, row.seq))
+    caller.make(seq, &row.row_hash, call).with_context(context)
 }
 
 fn done(landed: &[Landed]) -> String {

@@ -110,8 +110,7 @@ fn what_a_rollback_called_for_is_not_called_once_that_is_taken_back() {
     market.succeeds(&["redo", "--apply"]);
     let redo = market.shop.size() - 1;
     let refused = market.shop.run(&["effects", "retry", "5", "0"]);
-    refused
-        .fails(1, &["nothing was called: row 5 is taken back itself, by row", "effects close 5 0 --reason"]);
+    refused.fails(1, &["nothing was called: row 5 is taken back itself, by row", "effects resume"]);
     let listed = market.succeeds(&["effects"]).out;
     assert!(
         listed.contains(&format!("effect 0 of row 5: row 5 is taken back itself, by row {redo}.")),
@@ -280,6 +279,37 @@ fn a_call_whose_adapter_is_gone_can_be_ended() {
     assert_eq!(market.verdict().0, "intact");
 }
 
+/// Whoever has made a call by hand says so, and it is not made again.
+#[test]
+fn what_was_made_by_hand_counts_as_made() {
+    let market = Market::open();
+    market.world.fail([Fault::Refuse; 2]);
+    market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is failed"]);
+    let told = market.succeeds(&["effects", "close", "5", "1", "--done", "--reason", "said sorry"]).out;
+    assert!(told.contains("effect 1 called for by row 5: done: said sorry"), "{told}");
+    market.succeeds(&["effects", "close", "5", "0", "--reason", "never mind"]);
+    let redo = market.succeeds(&["redo", "--json"]).json();
+    let calls = redo["plan"][0]["calls"].as_array().unwrap().clone();
+    assert_eq!((calls.len(), &calls[0]["effect"]), (1, &json!(1)), "{redo}");
+    market.succeeds(&["redo", "--apply", "--without-effects"]);
+    let plan = market.succeeds(&["rollback", "4", "--json"]).json();
+    assert_eq!(
+        (&plan["plan"][0]["calls"][0]["effect"], plan["plan"][0]["calls"].as_array().unwrap().len()),
+        (&json!(0), 1)
+    );
+    market.says(r#"{"status":"unknown"}"#);
+    market.shop.run(&["rollback", "4", "--apply"]).fails(1, &["is unknown"]);
+    let row = market.succeeds(&["effects", "--json"]).lines()[0]["row"].to_string();
+    let done = ["effects", "close", &row, "0", "--done", "--reason", "it was there"];
+    // Nobody can say so while somebody calls.
+    let held = fs::File::create(market.shop.path().join("CALLS")).unwrap();
+    held.lock().unwrap();
+    market.shop.run(&done).fails(1, &["another program is calling for effects"]);
+    drop(held);
+    market.succeeds(&done);
+    assert_eq!(market.verdict().0, "intact");
+}
+
 fn set_policy(market: &Market, text: &str) {
     let file = market.shop.beside("policy.toml");
     fs::write(&file, text).unwrap();
@@ -299,9 +329,11 @@ fn what_is_an_operators_to_tell_is_signed_by_one() {
     market.succeeds(&["redo", "--apply", "--without-effects"]);
     market.says(r#"{"status":"failed"}"#);
     market.shop.run(&["effects", "resume"]).fails(1, &["still open"]);
-    for effect in ["0", "1"] {
-        market.succeeds(&["effects", "close", &rolled, effect, "--reason", "by hand"]);
-    }
+    market.succeeds(&["effects", "close", &rolled, "0", "--reason", "by hand"]);
+    // What has failed and is of no use any more is ended without anybody's reason.
+    let ended = market.succeeds(&["effects", "resume"]).out;
+    let words = format!("effect 1 called for by row {rolled}: closed: row {rolled} is taken back itself");
+    assert!(ended.contains(&words), "{ended}");
     assert_eq!(market.verdict().0, "intact");
 }
 

@@ -45,7 +45,7 @@ fn a_kill_switch_stops_the_next_call() {
     market.succeeds(&["rollback", "4", "--apply"]);
     meanwhile(&market, "kill-switch engage --reason stop", DONE);
     let run = market.shop.run(&["redo", "--apply"]);
-    run.fails(1, &["effect 0 was not called for: the kill switch is engaged", "counterfoil effects"]);
+    run.fails(1, &["effect 1 was not called for: the kill switch is engaged", "counterfoil effects"]);
     assert_eq!(calls(&market), ["do"]);
     market.shop.run(&["effects", "resume"]).fails(1, &["was not begun, and is not now: the kill switch"]);
     market.succeeds(&["kill-switch", "release"]);

@@ -30,6 +30,10 @@ impl Typist {
         let mut script = Command::new("env");
         script.args([
             "--default-signal=INT",
+            // Whoever waits in vain for a question is told so.
+            "timeout",
+            "--foreground",
+            "60",
             "script",
             "--quiet",
             "--return",
@@ -145,7 +149,7 @@ fn a_plan_is_shown_before_it_is_asked_about_and_is_another_when_rows_have_landed
     let rollback = "counterfoil rollback 4 --cascade --apply";
     let mut typist = Typist::at(&shop, rollback);
     typist.answer("Would take back 2 rows, newest first:", "");
-    typist.answer("Take back 2 rows and change 1 keys? [y/N]", "");
+    typist.answer("Take back 2 rows and change 1 key? [y/N]", "");
     price(3);
     typist.answer(" ", "y\n");
     let (status, seen) = typist.end();
@@ -155,11 +159,34 @@ fn a_plan_is_shown_before_it_is_asked_about_and_is_another_when_rows_have_landed
     );
     assert_eq!(shop.size(), 7);
     let mut typist = Typist::at(&shop, rollback);
-    typist.answer("Take back 3 rows and change 1 keys? [y/N] ", "");
+    typist.answer("Take back 3 rows and change 1 key? [y/N] ", "");
     // A row that has nothing to do with it is no harm.
     let line = r#"{"action":"SET","mode":"live","ops":[{"put":{"key":"other","value":1}}]}"#;
     assert_eq!(shop.append(&[], line).status, 0);
     typist.keys.write_all(b"y\n").unwrap();
     let (status, seen) = typist.end();
     assert!(status == 0 && seen.contains("Took back 3 rows"), "{seen}");
+}
+
+/// What is told in the end is what came of it, whatever has landed while it was asked about.
+#[test]
+fn what_a_plan_has_changed_is_told_as_it_was_when_it_landed() {
+    let shop = Shop::open();
+    let add = |delta: u64| {
+        let line =
+            format!(r#"{{"action":"ADD","mode":"live","ops":[{{"add":{{"key":"n","delta":{delta}}}}}]}}"#);
+        assert_eq!(shop.append(&[], &line).status, 0);
+    };
+    add(5);
+    add(6);
+    let mut typist = Typist::at(&shop, "counterfoil rollback 4 5 --apply");
+    typist.answer("n  11  ->  -", "");
+    typist.answer("Take back 2 rows and change 1 key? [y/N] ", "");
+    add(100);
+    typist.keys.write_all(b"y\n").unwrap();
+    let (status, seen) = typist.end();
+    assert!(status == 0 && seen.contains("n  111  ->  100"), "{seen}");
+    // And what would take it back leaves what has landed meanwhile.
+    assert!(seen.contains("restore --to 6 --apply"), "{seen}");
+    assert_eq!(shop.succeeds(&["restore", "--to", "6", "--json"]).targets(), [8, 7]);
 }

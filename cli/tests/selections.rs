@@ -192,6 +192,8 @@ fn what_is_said_at_the_end_can_be_done() {
     assert!(shown.contains("rollback 4 --without-effects --reason 'too low' --apply"), "{shown}");
     let shown = shop.succeeds(&["rollback", "4", "--reason", "a --plan of", "--adapters", "other.toml"]).out;
     assert!(shown.contains("rollback 4 --reason 'a --plan of' --adapters other.toml --apply"), "{shown}");
+    let shown = shop.succeeds(&["rollback", "4", "--reason=-x\ny"]).out;
+    assert!(shown.contains(r"rollback 4 --reason=$'-x\012y' --apply"), "{shown}");
     for command in [&["restore", "--to"][..], &["horizon", "--at"]] {
         shop.run(&[command, &["2020-01-01"]].concat())
             .fails(1, &["there was no ledger yet at 2020-01-01", "it began at"]);

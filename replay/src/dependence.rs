@@ -7,6 +7,7 @@
 //! forced or partial rollback has taken back, or brought back, stands in part: it goes only once that rollback is taken back.
 
 use crate::history::{History, MANY_KEYS, Touch};
+use crate::in_part::InPart;
 use crate::plan::Later;
 use counterfoil_format::body::{Body, Manner, RollbackOf};
 use counterfoil_format::intent::Kind;
@@ -118,18 +119,12 @@ pub(crate) struct Building<'h, H> {
     pub withheld: Option<u64>,
     /// A decision that builds on others and stands in part, and the rollback that has made it so.
     pub unclear: Option<(u64, u64)>,
-    /// The decisions that stand in part, each with the rollbacks in force that have made it so, ascending.
-    in_part: BTreeMap<u64, Vec<u64>>,
+    in_part: InPart,
 }
 
 impl<'h, H: History> Building<'h, H> {
     pub fn new(history: &'h H, governance: &'h Governance, later: Later) -> Result<Self, H::Error> {
-        let mut in_part: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-        for row in history.inexact()? {
-            if governance.target_of(row).is_some() && governance.undone_by(row).is_none() {
-                in_part.entry(governance.base(row)).or_default().push(row);
-            }
-        }
+        let in_part = InPart::of(history, governance)?;
         Ok(Building {
             history,
             governance,
@@ -148,7 +143,7 @@ impl<'h, H: History> Building<'h, H> {
 
     /// The rollback in force by which a row stands only in part, if it is not among these.
     pub fn in_part(&self, row: u64, wanted: &BTreeSet<u64>) -> Option<u64> {
-        let rows = self.in_part.get(&self.governance.base(row))?;
+        let rows = self.in_part.by(self.governance.base(row));
         rows.iter().copied().rfind(|by| !wanted.contains(by))
     }
 
@@ -161,9 +156,18 @@ impl<'h, H: History> Building<'h, H> {
         self.taken.contains_key(&row)
     }
 
-    /// What a taken row touches.
-    pub fn touched(&self, row: u64) -> impl Iterator<Item = &str> {
-        self.taken.get(&row).into_iter().flat_map(|keys| keys.keys().map(String::as_str))
+    /// The keys of taken rows that later rows touch, each with the first of these.
+    pub fn left(&self) -> BTreeMap<u64, BTreeMap<String, u64>> {
+        let mut left: BTreeMap<u64, BTreeMap<String, u64>> = BTreeMap::new();
+        for found in &self.found {
+            left.entry(found.on).or_default().entry(found.key.clone()).or_insert(found.row);
+        }
+        left
+    }
+
+    /// How many keys a taken row touches.
+    pub fn keys(&self, row: u64) -> usize {
+        self.taken.get(&row).map_or(0, BTreeMap::len)
     }
 
     /// What a row touches, and how; `None` when its operations are withheld.
@@ -278,7 +282,7 @@ impl<'h, H: History> Building<'h, H> {
             return Ok(());
         }
         let base = self.governance.base(row);
-        if let Some(by) = self.in_part.get(&base).and_then(|rows| rows.last()) {
+        if let Some(by) = self.in_part.by(base).last() {
             self.unclear.get_or_insert((base, *by));
             self.take_down(found);
             return Ok(());

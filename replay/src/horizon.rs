@@ -1,6 +1,7 @@
 //! The undo horizon: what of the rows in force can be taken back at a moment, until when, and what cannot.
 
 use crate::history::{History, ReplayError};
+use crate::in_part::InPart;
 use counterfoil_format::content::{Actors, Subject};
 use counterfoil_format::intent::Micros;
 use counterfoil_format::landing::{Outcome, Reversibility};
@@ -88,6 +89,8 @@ pub struct Horizon {
     pub executors: BTreeMap<String, Counts>,
     /// Those whose undo works until a time that is ahead, the first to close first.
     pub closing: Vec<Closing>,
+    /// How many rows are taken back but for a part, and do not count else.
+    pub in_part: u64,
 }
 
 /// The horizon of the rows of a history at a time. A row's class is the one that was stamped on it. Rows that are taken back
@@ -98,11 +101,15 @@ pub fn horizon<H: History>(
     now: Micros,
 ) -> Result<Horizon, ReplayError<H::Error>> {
     let mut horizon = Horizon::default();
+    let in_part = InPart::of(history, governance)?;
     history.scan(0..history.size(), |row| {
         let seq = row.landing.seq;
-        let stands = row.landing.outcome == Outcome::Applied && governance.undone_by(seq).is_none();
-        if stands && can_be_taken_back(row) && governance.target_of(seq).is_none() {
-            horizon.count(row, now);
+        let acted = row.landing.outcome == Outcome::Applied && can_be_taken_back(row);
+        if acted && governance.target_of(seq).is_none() {
+            match governance.undone_by(seq) {
+                None => horizon.count(row, now),
+                Some(by) => horizon.in_part += u64::from(in_part.by(seq).contains(&by)),
+            }
         }
         ControlFlow::Continue(())
     })?;

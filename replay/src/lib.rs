@@ -42,6 +42,7 @@ pub mod drill;
 pub mod effects;
 pub mod history;
 pub mod horizon;
+pub mod in_part;
 pub mod operation;
 pub mod plan;
 pub mod rehearsal;

@@ -1,7 +1,8 @@
 //! Which rollback rows belong together: those that one command landed, however many submissions they took.
 //!
-//! The rows say so themselves, in the data of their context: `operation`, an id that all of them share, and `rows`,
-//! how many were planned. Rows without the mark belong together when they were submitted together.
+//! The rows say so themselves, in the data of their context: `operation`, an id that all of them share, `rows`, how many were planned,
+//! and `redo`, when they bring back what an operation has taken back. Rows without the mark belong together when they were submitted
+//! together, and bring back when the newest of them takes back a rollback.
 
 use crate::history::{History, ReplayError};
 use counterfoil_format::codec::CodecError;
@@ -12,6 +13,7 @@ use counterfoil_format::row::Row;
 use counterfoil_format::value::Value;
 use counterfoil_rules::governance::Governance;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The mark that rollback rows of one operation share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,32 +22,36 @@ pub struct Mark {
     pub operation: String,
     /// How many rows were planned.
     pub rows: u64,
+    /// Whether it brings back what another has taken back.
+    pub redo: bool,
 }
 
 impl Mark {
     /// A mark with this id.
-    pub fn new(id: IntentId, rows: u64) -> Self {
-        Mark { operation: id.to_string(), rows }
+    pub fn new(id: IntentId, rows: u64, redo: bool) -> Self {
+        Mark { operation: id.to_string(), rows, redo }
     }
 
     /// The data of a context that says it.
     pub fn data(&self) -> Result<Vec<u8>, CodecError> {
         let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
         let operation = Value::Text(self.operation.clone());
-        Value::Map(BTreeMap::from([
-            ("operation".to_owned(), operation),
-            ("rows".to_owned(), Value::Int(rows)),
-        ]))
-        .encode()
+        let mut data =
+            BTreeMap::from([("operation".to_owned(), operation), ("rows".to_owned(), Value::Int(rows))]);
+        if self.redo {
+            data.insert("redo".to_owned(), Value::Bool(true));
+        }
+        Value::Map(data).encode()
     }
 
     /// The mark of a row, when it has one that can be read.
     pub fn of(row: &Row<'_>) -> Option<Self> {
         let context = Context::decode(row.content(PartTag::Context)?).ok()?;
         let Ok(Value::Map(mut data)) = Value::decode(context.data) else { return None };
+        let redo = data.remove("redo") == Some(Value::Bool(true));
         match (data.remove("operation")?, data.remove("rows")?) {
             (Value::Text(operation), Value::Int(rows)) => {
-                Some(Mark { operation, rows: u64::try_from(rows).ok()? })
+                Some(Mark { operation, rows: u64::try_from(rows).ok()?, redo })
             }
             _ => None,
         }
@@ -57,27 +63,21 @@ fn signs(row: &Row<'_>) -> (KeyId, Option<Mark>) {
     (row.head.author, Mark::of(row))
 }
 
-/// The rows that the newest rollback in force landed with, those of them that are in force: the rows to take back for
+/// The rows that the newest rollback in force landed with that is no redo, those of them that are in force: the rows to take back for
 /// a redo. `rollbacks` are the applied rollback rows, ascending.
 pub fn newest_rollback<H: History>(
     history: &H,
     governance: &Governance,
     rollbacks: &[u64],
 ) -> Result<Vec<u64>, ReplayError<H::Error>> {
-    let in_force = |row: u64| governance.target_of(row).is_some() && governance.undone_by(row).is_none();
-    let newest = rollbacks.iter().enumerate().rev().find(|(_, row)| in_force(**row));
-    let Some((place, newest)) = newest.map(|(place, row)| (place, *row)) else { return Ok(Vec::new()) };
-    let ((author, mark), index, count) =
-        history.with_row(newest, |row| (signs(row), row.landing.index, row.landing.count))?;
+    let in_force = |row: &u64| is_in_force(governance, *row);
+    let Some((place, newest, mark)) = newest(history, governance, rollbacks)? else { return Ok(Vec::new()) };
     let Some(mark) = mark else {
-        let first = newest.saturating_sub(u64::from(index));
-        let submission = first..first.saturating_add(u64::from(count));
-        return Ok(rollbacks
-            .iter()
-            .copied()
-            .filter(|row| submission.contains(row) && in_force(*row))
-            .collect());
+        let submission = history.with_row(newest, submission)?;
+        let together = rollbacks.iter().copied().filter(|row| submission.contains(row));
+        return Ok(together.filter(in_force).collect());
     };
+    let author = history.with_row(newest, |row| row.head.author)?;
     // An operation that was broken off has fewer rows than were planned, and then all rollbacks are looked at. Rows of
     // it may stand behind the newest in force, when they were taken back singly.
     let wanted = (author, Some(mark.clone()));
@@ -90,9 +90,38 @@ pub fn newest_rollback<H: History>(
         }
         if history.with_row(row, signs)? == wanted {
             seen += 1;
-            found.extend(in_force(row).then_some(row));
+            found.extend(Some(row).filter(in_force));
         }
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// The newest rollback in force that is no redo: its place, its number, and its mark when it has one.
+fn newest<H: History>(
+    history: &H,
+    governance: &Governance,
+    rollbacks: &[u64],
+) -> Result<Option<(usize, u64, Option<Mark>)>, ReplayError<H::Error>> {
+    for (place, row) in rollbacks.iter().copied().enumerate().rev() {
+        if !is_in_force(governance, row) {
+            continue;
+        }
+        let mark = history.with_row(row, Mark::of)?;
+        let redo = mark.as_ref().map_or(!governance.brings_back(row), |mark| mark.redo);
+        if !redo {
+            return Ok(Some((place, row, mark)));
+        }
+    }
+    Ok(None)
+}
+
+fn is_in_force(governance: &Governance, row: u64) -> bool {
+    governance.target_of(row).is_some() && governance.undone_by(row).is_none()
+}
+
+/// The rows that were submitted with a row.
+fn submission(row: &Row<'_>) -> Range<u64> {
+    let first = row.landing.seq.saturating_sub(u64::from(row.landing.index));
+    first..first.saturating_add(u64::from(row.landing.count))
 }

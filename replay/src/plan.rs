@@ -58,6 +58,17 @@ pub struct Reversal {
     pub staying: Vec<Staying>,
 }
 
+impl Reversal {
+    /// The effects that are called for, in the order of the calls: what acts goes forth, what undoes goes back.
+    pub fn calls_in_order(&self) -> impl Iterator<Item = &PlannedCall> {
+        let (forth, back) = match self.brings_back {
+            true => (Some(self.calls.iter()), None),
+            false => (None, Some(self.calls.iter().rev())),
+        };
+        forth.into_iter().flatten().chain(back.into_iter().flatten())
+    }
+}
+
 /// A row that points to one that is taken back as evidence. It is told and nothing more: what it decided stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Citation {
@@ -67,6 +78,15 @@ pub struct Citation {
     pub cites: u64,
 }
 
+/// A row that is left as it is, since later rows touch all that it has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untouched {
+    /// The row.
+    pub row: u64,
+    /// Its keys, each with the first later row that touches it.
+    pub left: BTreeMap<String, u64>,
+}
+
 /// Rows to take back, in this order: the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -74,6 +94,8 @@ pub struct Plan {
     pub size: u64,
     /// The rows.
     pub reversals: Vec<Reversal>,
+    /// The rows that were asked for and stay whole, since later rows touch each of their keys; the newest first.
+    pub untouched: Vec<Untouched>,
     /// The rows that are taken back because they build on those that were asked for.
     pub dependants: Vec<Dependant>,
     /// The rows in force that point to one of them as evidence.
@@ -109,13 +131,55 @@ pub fn plan_rollback<H: History>(
     later: Later,
     outside: Outside,
 ) -> Result<Plan, PlanError<H::Error>> {
-    let wanted: BTreeSet<u64> = rows.iter().copied().collect();
+    let mut wanted: BTreeSet<u64> = rows.iter().copied().collect();
     let size = history.size();
+    let mut untouched = Vec::new();
+    let (building, mut left) = loop {
+        let building = build(history, governance, &wanted, later)?;
+        let left = if later == Later::Keep { building.left() } else { BTreeMap::new() };
+        let whole = left.iter().filter(|(row, left)| left.len() == building.keys(**row));
+        let staying: Vec<Untouched> =
+            whole.map(|(row, left)| Untouched { row: *row, left: left.clone() }).collect();
+        match staying.first() {
+            None => break (building, left),
+            Some(first) if staying.len() == wanted.len() => {
+                return Err(PlanError::NothingLeft { row: first.row });
+            }
+            // What stays is a later row to those before it.
+            Some(_) => {
+                wanted.retain(|row| staying.binary_search_by_key(row, |staying| staying.row).is_err());
+            }
+        }
+        untouched.extend(staying);
+    };
+    untouched.sort_unstable_by_key(|staying| std::cmp::Reverse(staying.row));
+    let taken: BTreeSet<u64> = building.taken().collect();
+    check_order(governance, size, taken.iter().rev().copied())?;
+    let planning = Planning::of(history, governance, &taken, outside)?;
+    let mut reversals = Vec::with_capacity(taken.len());
+    for row in building.taken().rev() {
+        let left = left.remove(&row).unwrap_or_default().into_iter();
+        reversals.push(planning.reversal(row, left.map(|(key, by)| (key, Some(by))).collect())?);
+    }
+    let dependants = if later == Later::Cascade { building.found } else { Vec::new() };
+    let citations = citations(history, governance, &taken)?;
+    let plan = Plan { size, reversals, untouched, dependants, citations };
+    check_standing(history, governance, &plan)?;
+    Ok(plan)
+}
+
+/// What builds on these rows, when they can be taken back so.
+fn build<'h, H: History>(
+    history: &'h H,
+    governance: &'h Governance,
+    wanted: &BTreeSet<u64>,
+    later: Later,
+) -> Result<Building<'h, H>, PlanError<H::Error>> {
     let building = Building::new(history, governance, later);
     let mut building = building.map_err(ReplayError::Read)?;
-    check_wanted(history, governance, &wanted)?;
+    check_wanted(history, governance, wanted)?;
     for row in wanted.iter().copied() {
-        if let Some(by) = building.in_part(row, &wanted) {
+        if let Some(by) = building.in_part(row, wanted) {
             return Err(PlanError::InPart { row, by });
         }
         if !building.ask_for(row).map_err(ReplayError::Read)? {
@@ -132,26 +196,7 @@ pub fn plan_rollback<H: History>(
     if later == Later::Refuse && !building.found.is_empty() {
         return Err(PlanError::Dependants(building.found));
     }
-    let mut touched_later: BTreeMap<(u64, &str), u64> = BTreeMap::new();
-    for found in building.found.iter().filter(|_| later == Later::Keep) {
-        touched_later.entry((found.on, &found.key)).or_insert(found.row);
-    }
-    let taken: BTreeSet<u64> = building.taken().collect();
-    check_order(governance, size, taken.iter().rev().copied())?;
-    let mut reversals = Vec::with_capacity(taken.len());
-    let planning = Planning::of(history, governance, &taken, outside)?;
-    for row in building.taken().rev() {
-        let left = building
-            .touched(row)
-            .filter_map(|key| Some((key.to_owned(), touched_later.get(&(row, key)).copied()?)));
-        let left: BTreeMap<String, Option<u64>> = left.map(|(key, by)| (key, Some(by))).collect();
-        reversals.push(planning.reversal(row, left)?);
-    }
-    let dependants = if later == Later::Cascade { building.found } else { Vec::new() };
-    let citations = citations(history, governance, &taken)?;
-    let plan = Plan { size, reversals, dependants, citations };
-    check_standing(history, governance, &plan)?;
-    Ok(plan)
+    Ok(building)
 }
 
 /// Refuses rows that cannot be taken back, whatever builds on them.

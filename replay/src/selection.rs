@@ -1,6 +1,7 @@
 //! Which rows are meant: those by someone, about something, of some kind, within some time.
 
 use crate::history::{History, ReplayError};
+use crate::in_part::InPart;
 use crate::plan::in_force;
 use counterfoil_format::body::{Body, ReviewVerdict};
 use counterfoil_format::content::{Actors, Subject};
@@ -63,8 +64,8 @@ fn is_about(row: &Row<'_>, entity: &str) -> bool {
 }
 
 /// The rows that are meant, can be taken back and are in force, ascending: those of a range for which it holds, and approvals of such,
-/// wherever they landed. A rollback of what is meant itself is not: the two cancel out. One that has taken back a part goes with the
-/// row, which stands in part.
+/// wherever they landed. A rollback of what is meant itself is not: the two cancel out. Of a row that stands in part it is all that it
+/// takes to leave nothing of it.
 pub fn select<H: History>(
     history: &H,
     governance: &Governance,
@@ -87,13 +88,14 @@ pub fn select<H: History>(
             acting.insert(approval);
         }
     }
-    let inexact: BTreeSet<u64> = history.inexact()?.into_iter().collect();
+    let in_part = InPart::of(history, governance)?;
+    let cancelled = |row: u64| governance.target_of(row).is_some_and(|target| meant.contains(&target));
     let mut found = Vec::new();
-    for row in acting.iter().copied().filter(|row| governance.undone_by(*row).is_none()) {
-        match governance.target_of(row).filter(|target| meant.contains(target)) {
+    for row in acting {
+        match in_part.whole(governance, row) {
+            Some(rows) => found.extend(rows),
+            None if governance.undone_by(row).is_some() || cancelled(row) => {}
             None => found.push(row),
-            Some(target) if inexact.contains(&row) => found.extend([row, target]),
-            Some(_) => {}
         }
     }
     Ok(in_force(governance, history.size(), &found))

@@ -185,6 +185,11 @@ impl Governance {
         self.targets.get(rollback)
     }
 
+    /// The rollback rows in this history from a row on, ascending.
+    pub fn rollbacks_from(&self, row: u64) -> impl Iterator<Item = u64> {
+        self.targets.rows_from(row)
+    }
+
     /// Whether an applied row with this body would go through at this number.
     pub fn check(&self, body: &Body<'_>, row: u64) -> Result<(), GovernanceError> {
         match body {

@@ -20,6 +20,12 @@ impl Relation {
         self.chunks.get(&(row >> SHIFT))?.get(&row).copied()
     }
 
+    /// The rows from this one on that are related to another, ascending.
+    pub fn rows_from(&self, row: u64) -> impl Iterator<Item = u64> {
+        let chunks = self.chunks.range(row >> SHIFT..);
+        chunks.flat_map(move |(_, chunk)| chunk.range(row..).map(|(row, _)| *row))
+    }
+
     /// Relates a row to another, and no longer to the one before.
     pub fn insert(&mut self, row: u64, to: u64) {
         Arc::make_mut(self.chunks.entry(row >> SHIFT).or_default()).insert(row, to);
@@ -50,6 +56,8 @@ mod tests {
         relation.remove(u64::MAX);
         relation.remove(5);
         assert_eq!(rows.map(|row| relation.get(row)), [Some(0), Some(7), Some(255), Some(256), None]);
+        assert_eq!(relation.rows_from(1).collect::<Vec<_>>(), rows[1..4]);
+        assert_eq!(relation.rows_from(1 << SHIFT).collect::<Vec<_>>(), rows[3..4]);
         assert_eq!(rows.map(|row| before.get(row)), rows.map(|row| Some(row / 2)));
         rows.iter().for_each(|row| relation.remove(*row));
         assert_eq!(relation, Relation::default());

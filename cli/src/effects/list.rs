@@ -56,7 +56,9 @@ pub(super) fn list(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()
     if open.iter().any(|open| failed(&open)) {
         ways.push("counterfoil effects retry ROW EFFECT");
     }
-    ways.push("counterfoil effects close ROW EFFECT --reason TEXT");
+    if open.iter().any(|open| open.found.status != Some(EffectStatus::Intended)) {
+        ways.push("counterfoil effects close ROW EFFECT --reason TEXT");
+    }
     writeln!(out, "Go on: {}", ways.join("; "))?;
     Ok(())
 }

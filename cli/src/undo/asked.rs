@@ -23,6 +23,9 @@ pub enum Asked {
         cascade: bool,
         /// Whether keys that later rows touch stay.
         keep_later: bool,
+        /// Whether they are rollbacks of which what they took back is brought back.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        redo: bool,
     },
     /// To put the state back.
     Restore {
@@ -36,12 +39,23 @@ pub enum Asked {
 impl Asked {
     /// To take back these rows and no others.
     pub fn rows(rows: Vec<u64>) -> Self {
-        Asked::Rollback { rows, selection: None, cascade: false, keep_later: false }
+        Asked::Rollback { rows, selection: None, cascade: false, keep_later: false, redo: false }
+    }
+
+    /// To bring back what these rollbacks have taken back.
+    pub fn redo(rows: Vec<u64>) -> Self {
+        Asked::Rollback { rows, selection: None, cascade: false, keep_later: false, redo: true }
     }
 
     /// To take back what is meant by a selection.
     pub fn meant_by(selection: &selection::Args, cascade: bool, keep_later: bool) -> Self {
-        Asked::Rollback { rows: Vec::new(), selection: Some(selection.clone()), cascade, keep_later }
+        let selection = Some(selection.clone());
+        Asked::Rollback { rows: Vec::new(), selection, cascade, keep_later, redo: false }
+    }
+
+    /// Whether it brings back what an operation has taken back.
+    pub const fn is_redo(&self) -> bool {
+        matches!(self, Asked::Rollback { redo: true, .. })
     }
 
     /// The same, asked on the log as it is: with the rows that a selection means now; and of several rows that are named, without

@@ -20,10 +20,15 @@ pub(super) fn as_json(options: &Options, made: &Made, done: &Done<'_>) -> Result
     let all = done.landed.iter().all(|row| row.outcome == Outcome::Applied);
     let changes = all.then(|| made.changes.iter().map(change).collect::<Vec<_>>());
     let dependants = plan.dependants.iter().map(|d| json!({ "row": d.row, "on": d.on, "key": d.key }));
+    let untouched = plan.untouched.iter().map(|it| {
+        let left: Vec<Json> = it.left.iter().map(|(key, by)| json!({ "key": key, "by": by })).collect();
+        json!({ "row": it.row, "left": left })
+    });
     let citations = plan.citations.iter().map(|it| json!({ "row": it.row, "cites": it.cites }));
     let mut object = json!({
         "size": plan.size,
         "plan": plan.reversals.iter().map(reversal).collect::<Result<Vec<_>>>()?,
+        "untouched": untouched.collect::<Vec<_>>(),
         "dependants": dependants.collect::<Vec<_>>(),
         "citations": citations.collect::<Vec<_>>(),
         "changes": changes,
@@ -56,7 +61,8 @@ fn reversal(reversal: &Reversal) -> Result<Json> {
     }))
 }
 
-fn call(call: &PlannedCall) -> Json {
+/// A call.
+pub(super) fn call(call: &PlannedCall) -> Json {
     json!({
         "effect": call.effect,
         "adapter": call.adapter,

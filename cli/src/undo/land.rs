@@ -10,11 +10,9 @@ use counterfoil_format::body::{Body, RollbackOf};
 use counterfoil_format::content::{Actors, Context, Subject};
 use counterfoil_format::limits::SUBMISSION_ROWS;
 use counterfoil_format::ops::decode_ops;
-use counterfoil_format::value::Value;
 use counterfoil_ledger::{Draft, DraftError, DraftOp, SubmissionBuilder, SubmitError, now};
 use counterfoil_replay::operation::Mark;
 use counterfoil_replay::plan::{Plan, Reversal};
-use std::collections::BTreeMap;
 
 /// Bytes after which a submission takes in no more rows.
 const SUBMISSION_BYTES: usize = 4 << 20;
@@ -47,19 +45,26 @@ impl Again {
     }
 }
 
+/// What the rows of a plan say besides.
+pub struct Saying<'s> {
+    /// Why, in somebody's words.
+    pub reason: &'s str,
+    /// Whether they bring back what an operation has taken back.
+    pub redo: bool,
+}
+
 /// Lands a plan, up to 4096 rows a submission. Each submission lands whole, and after each the state is one that was.
-/// Rows of a plan of more than one share a mark. An error says what landed before.
+/// Its rows share a mark. An error says what landed before.
 pub fn land(
     lander: &Lander<'_>,
     author: &NamedKey,
-    reason: &str,
+    saying: &Saying<'_>,
     plan: &Plan,
     again: &Again,
 ) -> Result<Vec<Landed>> {
-    let data = match plan.reversals.len() {
-        0 | 1 => Value::Map(BTreeMap::new()).encode()?,
-        rows => Mark::new(random_id(now()).map_err(anyhow::Error::msg)?, rows as u64).data()?,
-    };
+    let id = random_id(now()).map_err(anyhow::Error::msg)?;
+    let data = Mark::new(id, plan.reversals.len() as u64, saying.redo).data()?;
+    let reason = saying.reason;
     let mut builder = SubmissionBuilder::new(&author.key)?;
     let mut receipts = Vec::with_capacity(plan.reversals.len());
     for (place, reversal) in plan.reversals.iter().enumerate() {
@@ -107,7 +112,7 @@ fn broken_off(plan: &Plan, again: &Again, receipts: &[Landed], error: anyhow::Er
         return error.context(if in_doubt { IN_DOUBT } else { "nothing landed" });
     };
     let (done, all) = (receipts.len(), plan.reversals.len());
-    let head = plan.size.saturating_sub(1);
+    let head = first.seq.saturating_sub(1);
     let go_on = match again.goes_on {
         true => format!("; to go on with the rest: {} --apply", again.command),
         false => String::new(),

@@ -5,7 +5,7 @@
 //! made on lies in the log, and planning the same anew gives the same.
 
 use super::asked::Asked;
-use super::json::change;
+use super::json::{call, change};
 use super::{Made, Options, Shown};
 use crate::exit::Refused;
 use crate::place::Place;
@@ -62,7 +62,7 @@ struct Row {
     hash: String,
     manner: String,
     left: Vec<String>,
-    calls: Vec<u32>,
+    calls: Vec<Json>,
 }
 
 impl Saved {
@@ -74,7 +74,7 @@ impl Saved {
             hash: reversal.target_hash.to_string(),
             manner: reversal.manner.name().to_owned(),
             left: reversal.left.iter().map(|(key, _)| key.clone()).collect(),
-            calls: reversal.calls.iter().map(|call| call.effect).collect(),
+            calls: reversal.calls_in_order().map(call).collect(),
         };
         Ok(Saved {
             version: VERSION,

@@ -6,7 +6,7 @@ use crate::act::Landed;
 use crate::calls::Told;
 use crate::diff::print_changes;
 use crate::json;
-use crate::table::{Table, cut, printable};
+use crate::table::{Table, counted, cut, printable};
 use crate::time;
 use anyhow::Result;
 use counterfoil_format::body::Manner;
@@ -45,7 +45,7 @@ pub(super) fn show(
         return print_told(done.told, out);
     }
     print_plan(made, options.apply, done.told, out)?;
-    print_end(options, again, plan, done.landed, out)
+    print_end(options, again, made, done.landed, out)
 }
 
 /// Shows what a plan would do.
@@ -58,7 +58,7 @@ fn print_plan(made: &Made, applied: bool, told: &[Told], out: &mut dyn Write) ->
     let verb = if applied { "Took back" } else { "Would take back" };
     writeln!(out, "{verb} {}, newest first:", rows(plan.reversals.len()))?;
     print_rows(plan, out)?;
-    let (keys, end) = (keys_of(made.changes.len()), if applied { "d" } else { "" });
+    let (keys, end) = (counted(made.changes.len(), "key", "keys"), if applied { "d" } else { "" });
     let colon = if made.changes.is_empty() { '.' } else { ':' };
     writeln!(out, "{keys} change{end}{colon}")?;
     print_changes(&made.changes, LISTED, out)?;
@@ -115,7 +115,13 @@ fn print_left(plan: &Plan, out: &mut dyn Write) -> Result<()> {
         });
         format!("Stays: {} of row {row}: {why}.", cut(key, 60))
     });
-    print_some(lines, "keys stay", out)
+    print_some(lines, "keys stay", out)?;
+    let lines = plan.untouched.iter().map(|staying| {
+        let keys = staying.left.iter().map(|(key, by)| format!("{key} by row {by}"));
+        let keys = cut(&keys.collect::<Vec<_>>().join(", "), 100);
+        format!("Stays: all of row {}: later rows have touched each of its keys: {keys}.", staying.row)
+    });
+    print_some(lines, "rows stay", out)
 }
 
 /// Prints lines, and of many how many more there are.
@@ -153,7 +159,7 @@ fn print_planned(plan: &Plan, out: &mut dyn Write) -> Result<()> {
     let calls = plan
         .reversals
         .iter()
-        .flat_map(|reversal| reversal.calls.iter().rev().map(move |call| (reversal.target, call)));
+        .flat_map(|reversal| reversal.calls_in_order().map(move |call| (reversal.target, call)));
     let calls: Vec<_> = calls.collect();
     let mut table = Table::default();
     for (row, call) in calls.iter().take(LISTED) {
@@ -185,27 +191,23 @@ fn print_told(told: &[Told], out: &mut dyn Write) -> Result<()> {
 fn print_end(
     options: &Options,
     again: &Again,
-    plan: &Plan,
+    made: &Made,
     landed: &[Landed],
     out: &mut dyn Write,
 ) -> Result<()> {
+    let (program, apply) = (&again.program, options.applying());
     match (landed.first(), landed.last()) {
-        (Some(first), Some(last)) if first.seq == last.seq => writeln!(
-            out,
-            "Landed as row {}. To bring it back: {} redo {} --apply",
-            last.seq, again.program, last.seq
-        )?,
+        (Some(first), Some(last)) if first.seq == last.seq => {
+            writeln!(out, "Landed as row {}. To bring it back: {program} redo {}{apply}", last.seq, last.seq)?
+        }
         (Some(first), Some(last)) => {
-            let before = plan.size.saturating_sub(1);
-            // The newest rollback is what a redo brings back, and a redo is none.
-            let redone = plan.reversals.iter().any(|reversal| reversal.takes_back.is_some());
-            let how = if redone {
-                "To take them back again:".to_owned()
-            } else {
-                format!("To bring them back: {} redo --apply, or later", again.program)
+            // A redo brings back what the newest rollback took back that is none itself.
+            let how = match made.asked.is_redo() {
+                true => "To take them back again:".to_owned(),
+                false => format!("To bring them back: {program} redo{apply}, or later"),
             };
-            let (first, last, program) = (first.seq, last.seq, &again.program);
-            writeln!(out, "Landed as rows {first} to {last}. {how} {program} restore --to {before} --apply")?;
+            let (first, last, before) = (first.seq, last.seq, first.seq.saturating_sub(1));
+            writeln!(out, "Landed as rows {first} to {last}. {how} {program} restore --to {before}{apply}")?;
         }
         _ => {
             if let Some(file) = &options.shown.save {
@@ -218,9 +220,5 @@ fn print_end(
 }
 
 fn rows(count: usize) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
-}
-
-fn keys_of(count: usize) -> String {
-    if count == 1 { "1 key".into() } else { format!("{count} keys") }
+    counted(count, "row", "rows")
 }

@@ -98,9 +98,9 @@ pub enum PlanError<E> {
     },
     /// It is not known what became of an effect.
     #[error(
-        "row {row} cannot be taken back: effect {effect} is {status}, so it is not known whether it took place. \
-         `counterfoil effects resume` finds out, `counterfoil effects close` settles what it cannot find out, and \
-         --without-effects leaves effects alone"
+        "row {row} cannot be taken back: its effect {effect} is {status}, so it is not settled whether it takes place. \
+         `counterfoil effects resume` settles it, `counterfoil effects close` what cannot be found out, and --without-effects \
+         leaves effects alone"
     )]
     Unresolved {
         /// The row that calls for it.

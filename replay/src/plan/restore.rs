@@ -84,7 +84,8 @@ impl<H: History> Aim<'_, H> {
             })
             .collect();
         let citations = citations(self.history, self.governance, &taken)?;
-        Ok(Plan { size, reversals: reversals?, dependants: Vec::new(), citations })
+        let (untouched, dependants) = (Vec::new(), Vec::new());
+        Ok(Plan { size, reversals: reversals?, untouched, dependants, citations })
     }
 
     /// Whether a plan leads where it shall.

@@ -74,7 +74,8 @@ fn plan_of(keys: usize, bytes: usize) -> Plan {
         calls: Vec::new(),
         staying: Vec::new(),
     };
-    Plan { size: 0, reversals: vec![reversal], dependants: Vec::new(), citations: Vec::new() }
+    let (untouched, dependants, citations) = (Vec::new(), Vec::new(), Vec::new());
+    Plan { size: 0, reversals: vec![reversal], untouched, dependants, citations }
 }
 
 #[test]

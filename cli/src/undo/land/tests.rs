@@ -13,6 +13,7 @@ use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::Change;
 use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
+use counterfoil_format::value::Value;
 use counterfoil_ledger::{Log, ReadError};
 use counterfoil_replay::history::{History, Touch};
 use counterfoil_replay::plan::{Dependant, Later, Outside, PlanError, plan_restore, plan_rollback, preview};
@@ -80,7 +81,8 @@ impl Begun {
 
     fn land(&self, plan: &Plan) -> Result<Vec<Landed>> {
         let lander = Lander::begin(&self.place)?;
-        let landed = land(&lander, &self.operator, "a test", plan, &self.again())?;
+        let saying = Saying { reason: "a test", redo: false };
+        let landed = land(&lander, &self.operator, &saying, plan, &self.again())?;
         lander.end()?;
         Ok(landed)
     }
