@@ -13,6 +13,7 @@ use counterfoil_format::intent::IntentId;
 use counterfoil_format::landing::Outcome;
 use counterfoil_format::ops::decode_ops;
 use counterfoil_ledger::{Draft, DraftOp, Log, ReadError, now};
+use counterfoil_replay::in_part::InPart;
 use counterfoil_replay::plan::{
     Later, Outside, Plan, PlanError, Reversal, plan_restore, plan_rollback, preview,
 };
@@ -51,6 +52,7 @@ struct Told {
     redos: usize,
     smaller: usize,
     needed: usize,
+    whole: usize,
 }
 
 impl Pair {
@@ -195,6 +197,34 @@ impl Pair {
         }
     }
 
+    /// Takes back all that is left of a decision that stands in part, with what builds on that.
+    fn take_whole(&mut self) {
+        let governance = self.shop.ledger.governance();
+        let rows = Rows::of(self.log());
+        let in_part = InPart::of(&rows, &governance).unwrap();
+        let row = self.rng.below(self.after.len() as u64);
+        let Some(whole) = in_part.whole(&governance, row).filter(|_| governance.target_of(row).is_none())
+        else {
+            return;
+        };
+        let plan = plan_rollback(&Rows::of(self.log()), &governance, &whole, Later::Cascade, OUTSIDE);
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(error @ PlanError::NotInForce { .. }) => {
+                panic!("{whole:?}: {error}: {}", self.story.join("\n"))
+            }
+            Err(PlanError::InPart { row: found, .. }) => return assert_ne!(found, row, "{whole:?}"),
+            Err(_) => return,
+        };
+        if preview(&Rows::of(self.log()), &plan, 0).is_err() {
+            return;
+        }
+        self.story.push(format!("all that is left of row {row}"));
+        self.land(&plan);
+        assert_eq!(self.oracle.stands_on(row), 0, "row {row}: {}", self.story.join("\n"));
+        self.told.whole += 1;
+    }
+
     /// Puts all keys, or those of one kind, back to what they were.
     fn restore(&mut self) {
         let recent = self.rng.place(self.moments.len().min(30));
@@ -247,6 +277,7 @@ fn what_is_taken_back_is_as_if_it_had_never_been() {
         for _ in 0..120 {
             match pair.rng.below(12) {
                 0 => pair.restore(),
+                11 => (0..10).for_each(|_| pair.take_whole()),
                 1..4 => pair.roll_back(),
                 _ => pair.decide(),
             }
@@ -262,11 +293,10 @@ fn what_is_taken_back_is_as_if_it_had_never_been() {
         sum.redos += told.redos;
         sum.smaller += told.smaller;
         sum.needed += told.needed;
+        sum.whole += told.whole;
     }
     println!("{sum:?}");
-    let Told { exact, cascades, kept, restores, redos, smaller, needed } = sum;
-    assert!(
-        [exact, cascades, kept, restores, redos, smaller, needed].iter().all(|count| *count > 0),
-        "{sum:?}"
-    );
+    let Told { exact, cascades, kept, restores, redos, smaller, needed, whole } = sum;
+    let counts = [exact, cascades, kept, restores, redos, smaller, needed, whole];
+    assert!(counts.iter().all(|count| *count > 0), "{sum:?}");
 }

@@ -210,7 +210,7 @@ fn apply(
     let caller = adapters.map(|adapters| Caller::new(place, adapters, teller)).transpose()?;
     let lander = Lander::begin(place)?;
     if lander.log().head().size != made.plan.size {
-        made = still(made, lander.log(), options, ask)?;
+        made = still(&made, lander.log(), options, ask)?;
     }
     let saying = Saying { reason: &options.shown.reason, redo: made.asked.is_redo() };
     let landed = land(&lander, &author, &saying, &made.plan, again)?;
@@ -253,7 +253,7 @@ fn operator_beside(place: &Place, governance: &Governance, author: &NamedKey) ->
 
 /// The same plan, made now that rows have landed since; an error when another would be made.
 fn still(
-    made: Made,
+    made: &Made,
     log: &Log,
     options: &Options,
     ask: impl Fn(&Past<'_>, &Governance, &Log) -> Result<Asked>,

@@ -142,7 +142,8 @@ fn of_several_rows_those_that_were_overwritten_stay_whole() {
     };
     add(1);
     put(&shop, "executor-1", &[("a", 1)]);
-    let line = r#"{"action":"SET","mode":"live","ops":[{"delete":{"key":"n"}},{"put":{"key":"b","value":1}}]}"#;
+    let line =
+        r#"{"action":"SET","mode":"live","ops":[{"delete":{"key":"n"}},{"put":{"key":"b","value":1}}]}"#;
     assert_eq!(shop.append(&[], line).status, 0);
     add(5);
     put(&shop, "executor-1", &[("b", 2)]);

@@ -21,6 +21,11 @@ impl Ahead {
         self.governance.undone_by(row).is_none()
     }
 
+    /// The rollback in force that has taken a row back.
+    pub fn undone_by(&self, row: u64) -> Option<u64> {
+        self.governance.undone_by(row)
+    }
+
     /// Takes a row back.
     pub fn take_back(&mut self, row: u64) -> Result<(), GovernanceError> {
         let (manner, effects) = (Manner::Exact, Vec::new());

@@ -6,6 +6,7 @@
 //! stand for a deletion. One that took back a row behind A has put back what was there, so it does not count. A decision that a
 //! forced or partial rollback has taken back, or brought back, stands in part: it goes only once that rollback is taken back.
 
+use crate::ahead::Ahead;
 use crate::history::{History, MANY_KEYS, Touch};
 use crate::in_part::InPart;
 use crate::plan::Later;
@@ -120,10 +121,23 @@ pub(crate) struct Building<'h, H> {
     /// A decision that builds on others and stands in part, and the rollback that has made it so.
     pub unclear: Option<(u64, u64)>,
     in_part: InPart,
+    /// What is in force once those that were asked for are taken back.
+    then: Ahead,
 }
 
 impl<'h, H: History> Building<'h, H> {
-    pub fn new(history: &'h H, governance: &'h Governance, later: Later) -> Result<Self, H::Error> {
+    /// For rows that are in force when their turn comes to be taken back, the newest first.
+    pub fn new(
+        history: &'h H,
+        governance: &'h Governance,
+        later: Later,
+        wanted: &BTreeSet<u64>,
+    ) -> Result<Self, H::Error> {
+        let mut then = Ahead::of(governance, history.size());
+        for row in wanted.iter().rev() {
+            // Whoever asks for others is told so elsewhere.
+            let _ = then.take_back(*row);
+        }
         let in_part = InPart::of(history, governance)?;
         Ok(Building {
             history,
@@ -138,6 +152,7 @@ impl<'h, H: History> Building<'h, H> {
             withheld: None,
             unclear: None,
             in_part,
+            then,
         })
     }
 
@@ -282,12 +297,12 @@ impl<'h, H: History> Building<'h, H> {
             return Ok(());
         }
         let base = self.governance.base(row);
-        if let Some(by) = self.in_part.by(base).last() {
+        if let Some(by) = self.in_part.by(base).iter().rfind(|by| !self.has(**by)) {
             self.unclear.get_or_insert((base, *by));
             self.take_down(found);
             return Ok(());
         }
-        if self.governance.undone_by(row).is_some_and(|by| !self.has(by)) {
+        if self.then.undone_by(row).is_some_and(|by| !self.has(by)) {
             return Ok(());
         }
         self.take_down(found);

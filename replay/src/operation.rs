@@ -71,19 +71,19 @@ pub fn newest_rollback<H: History>(
     rollbacks: &[u64],
 ) -> Result<Vec<u64>, ReplayError<H::Error>> {
     let in_force = |row: &u64| is_in_force(governance, *row);
-    let Some((place, newest, mark)) = newest(history, governance, rollbacks)? else { return Ok(Vec::new()) };
-    let Some(mark) = mark else {
-        let submission = history.with_row(newest, submission)?;
+    let Some(newest) = newest(history, governance, rollbacks)? else { return Ok(Vec::new()) };
+    let Some(mark) = newest.mark else {
+        let submission = history.with_row(newest.row, submission)?;
         let together = rollbacks.iter().copied().filter(|row| submission.contains(row));
         return Ok(together.filter(in_force).collect());
     };
-    let author = history.with_row(newest, |row| row.head.author)?;
+    let author = history.with_row(newest.row, |row| row.head.author)?;
     // An operation that was broken off has fewer rows than were planned, and then all rollbacks are looked at. Rows of
     // it may stand behind the newest in force, when they were taken back singly.
     let wanted = (author, Some(mark.clone()));
     let mut seen = 0;
     let mut found = Vec::new();
-    let (before, after) = rollbacks.split_at(place + 1);
+    let (before, after) = rollbacks.split_at(newest.place + 1);
     for row in before.iter().rev().chain(after).copied() {
         if seen == mark.rows {
             break;
@@ -97,12 +97,19 @@ pub fn newest_rollback<H: History>(
     Ok(found)
 }
 
-/// The newest rollback in force that is no redo: its place, its number, and its mark when it has one.
+/// A rollback among others.
+struct Newest {
+    place: usize,
+    row: u64,
+    mark: Option<Mark>,
+}
+
+/// The newest rollback in force that is no redo.
 fn newest<H: History>(
     history: &H,
     governance: &Governance,
     rollbacks: &[u64],
-) -> Result<Option<(usize, u64, Option<Mark>)>, ReplayError<H::Error>> {
+) -> Result<Option<Newest>, ReplayError<H::Error>> {
     for (place, row) in rollbacks.iter().copied().enumerate().rev() {
         if !is_in_force(governance, row) {
             continue;
@@ -110,7 +117,7 @@ fn newest<H: History>(
         let mark = history.with_row(row, Mark::of)?;
         let redo = mark.as_ref().map_or(!governance.brings_back(row), |mark| mark.redo);
         if !redo {
-            return Ok(Some((place, row, mark)));
+            return Ok(Some(Newest { place, row, mark }));
         }
     }
     Ok(None)

@@ -153,15 +153,20 @@ pub fn plan_rollback<H: History>(
         untouched.extend(staying);
     };
     untouched.sort_unstable_by_key(|staying| std::cmp::Reverse(staying.row));
-    let taken: BTreeSet<u64> = building.taken().collect();
-    check_order(governance, size, taken.iter().rev().copied())?;
+    let all: Vec<u64> = building.taken().collect();
+    // A later row that is taken back with them may have brought one back that builds on them.
+    let taken: BTreeSet<u64> = in_force(governance, size, &all).into_iter().collect();
+    if wanted.iter().any(|row| !taken.contains(row)) {
+        check_order(governance, size, all.into_iter().rev())?;
+    }
     let planning = Planning::of(history, governance, &taken, outside)?;
     let mut reversals = Vec::with_capacity(taken.len());
-    for row in building.taken().rev() {
+    for row in taken.iter().copied().rev() {
         let left = left.remove(&row).unwrap_or_default().into_iter();
         reversals.push(planning.reversal(row, left.map(|(key, by)| (key, Some(by))).collect())?);
     }
-    let dependants = if later == Later::Cascade { building.found } else { Vec::new() };
+    let mut dependants = if later == Later::Cascade { building.found } else { Vec::new() };
+    dependants.retain(|dependant| taken.contains(&dependant.row));
     let citations = citations(history, governance, &taken)?;
     let plan = Plan { size, reversals, untouched, dependants, citations };
     check_standing(history, governance, &plan)?;
@@ -175,9 +180,9 @@ fn build<'h, H: History>(
     wanted: &BTreeSet<u64>,
     later: Later,
 ) -> Result<Building<'h, H>, PlanError<H::Error>> {
-    let building = Building::new(history, governance, later);
-    let mut building = building.map_err(ReplayError::Read)?;
     check_wanted(history, governance, wanted)?;
+    let building = Building::new(history, governance, later, wanted);
+    let mut building = building.map_err(ReplayError::Read)?;
     for row in wanted.iter().copied() {
         if let Some(by) = building.in_part(row, wanted) {
             return Err(PlanError::InPart { row, by });

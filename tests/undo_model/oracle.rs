@@ -133,6 +133,11 @@ impl Oracle {
         }
     }
 
+    /// On how many keys a decision stands.
+    pub fn stands_on(&self, row: u64) -> usize {
+        self.stands[&row].len()
+    }
+
     pub fn touches(&self, row: u64, key: &str) -> bool {
         let mut base = row;
         while let Some(next) = self.targets.get(&base) {
