@@ -53,13 +53,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let effects = effects::Counts::of(&log)?;
     let now = counterfoil_ledger::now();
     let snapshot = log.snapshot_rows()?.last().copied();
-    let allowed: Vec<String> = in_force
-        .policy
-        .rules()
-        .into_iter()
-        .filter(|(_, rule)| rule.live)
-        .map(|(pattern, _)| pattern)
-        .collect();
+    let rules = in_force.policy.rules();
+    let allowed: Vec<String> =
+        rules.into_iter().filter(|(_, rule)| rule.live).map(|(name, _)| name).collect();
     let live = !engaged && !allowed.is_empty();
     let mode = if live { "live" } else { "dry-run" };
     if args.json {
@@ -79,11 +75,6 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let switch = if engaged { "engaged" } else { "released" };
-    let actions = match allowed.as_slice() {
-        [] => "no action may be live".to_owned(),
-        [all] if all == "*" => "every action may be live".to_owned(),
-        some => format!("live: {}", some.join(", ")),
-    };
     let mut table = Table::default();
     table.push(["origin", log.origin()]);
     table.push(["ledger id", &log.ledger_id().to_string()]);
@@ -93,7 +84,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     table.push(["head", &head.row_hash.to_string()]);
     table.push(["root", &head.root.to_string()]);
     table.push(["mode", mode]);
-    table.push(["policy", &format!("{actions} (row {})", in_force.policy_row)]);
+    table.push(["policy", &format!("{} (row {})", actions(&allowed), in_force.policy_row)]);
     table.push(["kill switch", &format!("{switch}, held by {holder} (row {})", in_force.switch_row)]);
     table.push(["drills", &drills.words()]);
     for line in recovery(&governance, now) {
@@ -108,6 +99,15 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
     table.print(0, out)?;
     Ok(())
+}
+
+/// Which actions may be live.
+fn actions(allowed: &[String]) -> String {
+    match allowed {
+        [] => "no action may be live".to_owned(),
+        [all] if all == "*" => "every action may be live".to_owned(),
+        some => format!("live: {}", some.join(", ")),
+    }
 }
 
 /// Which effects are open.
