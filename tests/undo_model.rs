@@ -15,7 +15,7 @@ use counterfoil_format::ops::decode_ops;
 use counterfoil_ledger::{Draft, DraftOp, Log, ReadError, now};
 use counterfoil_replay::in_part::InPart;
 use counterfoil_replay::plan::{
-    Later, Outside, Plan, PlanError, Reversal, plan_restore, plan_rollback, preview,
+    Later, Outside, Plan, PlanError, Reversal, in_force, plan_restore, plan_rollback, preview,
 };
 use counterfoil_replay::state::{PastState, state_after};
 use counterfoil_tests::past::Rows;
@@ -53,6 +53,7 @@ struct Told {
     smaller: usize,
     needed: usize,
     whole: usize,
+    several: usize,
 }
 
 impl Pair {
@@ -66,7 +67,9 @@ impl Pair {
 
     /// Lands a decision of a few operations.
     fn decide(&mut self) {
-        let ops: Vec<PlainOp> = (0..=self.rng.below(2)).map(|_| PlainOp::random(&mut self.rng)).collect();
+        let state = plain(&self.state());
+        let ops: Vec<PlainOp> =
+            (0..=self.rng.below(2)).map(|_| PlainOp::random(&mut self.rng, &state)).collect();
         let mut draft = Draft::decision(IntentId(self.rng.bytes()), "DO", now());
         draft.ops = ops.iter().map(PlainOp::draft).collect();
         let receipt = self.shop.land(&self.shop.keys.executor, &[draft]).unwrap().remove(0);
@@ -151,33 +154,52 @@ impl Pair {
                     self.oracle.check_needed(row);
                     self.told.needed += 1;
                 }
-                self.cascade(row);
+                self.cascade(&[row]);
             }
             Err(_) => {}
         }
     }
 
-    fn cascade(&mut self, row: u64) {
-        let Ok(plan) = self.plan(row, Later::Cascade) else { return };
-        assert_eq!(self.plan(row, Later::Cascade).unwrap(), plan, "plans are the same each time");
-        if preview(&Rows::of(self.log()), &plan, 0).is_err() {
-            return;
-        }
-        let targets: Vec<u64> = plan.reversals.iter().map(|reversal| reversal.target).collect();
-        assert!(targets.is_sorted_by(|left, right| left > right), "newest first: {targets:?}");
+    /// Takes rows back with all that builds on them.
+    fn cascade(&mut self, rows: &[u64]) {
         let governance = self.shop.ledger.governance();
-        if targets.iter().all(|target| governance.target_of(*target).is_none()) {
-            self.told.smaller += self.oracle.check_minimal(row, &targets);
+        let plan = || plan_rollback(&Rows::of(self.log()), &governance, rows, Later::Cascade, OUTSIDE);
+        let Ok(found) = plan() else { return };
+        assert_eq!(plan().unwrap(), found, "plans are the same each time");
+        let targets: Vec<u64> = found.reversals.iter().map(|reversal| reversal.target).collect();
+        assert!(targets.is_sorted_by(|left, right| left > right), "newest first: {targets:?}");
+        let decisions = targets.iter().all(|target| governance.target_of(*target).is_none());
+        if decisions {
+            self.told.smaller += self.oracle.check_minimal(rows, &targets);
         }
-        self.story.push(format!("all that builds on row {row}"));
-        self.land(&plan);
+        match preview(&Rows::of(self.log()), &found, 0) {
+            Ok(_) => {}
+            Err(error) => return assert!(!decisions, "{rows:?}: {error}: {}", self.story.join("\n")),
+        }
+        self.story.push(format!("all that builds on {rows:?}"));
+        self.land(&found);
         self.told.cascades += 1;
+        self.told.several += usize::from(rows.len() > 1);
+    }
+
+    /// Takes some decisions in force back, with all that builds on them.
+    fn cascade_of_some(&mut self) {
+        let governance = self.shop.ledger.governance();
+        let size = self.log().head().size;
+        let rows: BTreeSet<u64> = (0..4).map(|_| size - 1 - self.rng.below(size.min(40))).collect();
+        let decided = |row: &u64| self.oracle.has_decided(*row) && governance.undone_by(*row).is_none();
+        let rows: Vec<u64> = rows.into_iter().filter(decided).collect();
+        if !rows.is_empty() {
+            self.cascade(&rows);
+        }
     }
 
     fn keep_later(&mut self, row: u64) {
         let plan = match self.plan(row, Later::Keep) {
             Ok(plan) => plan,
-            Err(PlanError::NothingLeft { .. } | PlanError::InPart { .. }) => return,
+            Err(PlanError::NothingLeft { .. } | PlanError::InPart { .. } | PlanError::Unsound { .. }) => {
+                return;
+            }
             Err(error) => panic!("row {row}: {error}"),
         };
         let [reversal] = plan.reversals.as_slice() else { panic!("{plan:?}") };
@@ -208,11 +230,11 @@ impl Pair {
             return;
         };
         let plan = plan_rollback(&Rows::of(self.log()), &governance, &whole, Later::Cascade, OUTSIDE);
+        // By themselves they can be taken back in this order, whatever builds on them.
+        let sorted: Vec<u64> = whole.iter().copied().collect::<BTreeSet<u64>>().into_iter().collect();
+        assert_eq!(in_force(&governance, self.log().head().size, &whole), sorted, "for row {row}");
         let plan = match plan {
             Ok(plan) => plan,
-            Err(error @ PlanError::NotInForce { .. }) => {
-                panic!("{whole:?}: {error}: {}", self.story.join("\n"))
-            }
             Err(PlanError::InPart { row: found, .. }) => return assert_ne!(found, row, "{whole:?}"),
             Err(_) => return,
         };
@@ -233,7 +255,7 @@ impl Pair {
         let governance = self.shop.ledger.governance();
         let plan = match plan_restore(&Rows::of(self.log()), &governance, to, prefix, OUTSIDE) {
             // A row of the prefix was taken back in part, on other keys.
-            Err(PlanError::NotInForce { .. }) if !prefix.is_empty() => return,
+            Err(PlanError::NotInForce { .. } | PlanError::InPart { .. }) if !prefix.is_empty() => return,
             plan => plan.unwrap(),
         };
         if !prefix.is_empty() && preview(&Rows::of(self.log()), &plan, 0).is_err() {
@@ -278,7 +300,8 @@ fn what_is_taken_back_is_as_if_it_had_never_been() {
             match pair.rng.below(12) {
                 0 => pair.restore(),
                 11 => (0..10).for_each(|_| pair.take_whole()),
-                1..4 => pair.roll_back(),
+                1..3 => pair.roll_back(),
+                3 => pair.cascade_of_some(),
                 _ => pair.decide(),
             }
         }
@@ -294,9 +317,10 @@ fn what_is_taken_back_is_as_if_it_had_never_been() {
         sum.smaller += told.smaller;
         sum.needed += told.needed;
         sum.whole += told.whole;
+        sum.several += told.several;
     }
     println!("{sum:?}");
-    let Told { exact, cascades, kept, restores, redos, smaller, needed, whole } = sum;
-    let counts = [exact, cascades, kept, restores, redos, smaller, needed, whole];
+    let Told { exact, cascades, kept, restores, redos, smaller, needed, whole, several } = sum;
+    let counts = [exact, cascades, kept, restores, redos, smaller, needed, whole, several];
     assert!(counts.iter().all(|count| *count > 0), "{sum:?}");
 }

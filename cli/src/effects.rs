@@ -160,9 +160,8 @@ fn find(log: &Log, governance: &Governance, (row, effect): (u64, u32)) -> Result
     open(log, governance, found)
 }
 
-/// What `resume` goes on with, and how many others have failed, which it does not call again. What has failed and is of no use any
-/// more is ended.
-fn pending(log: &Log) -> Result<(Vec<Open>, usize)> {
+/// What `resume` goes on with. What has failed and is of no use any more is ended.
+fn pending(log: &Log) -> Result<Pending> {
     let watch = Watch::of(log)?;
     let moot = |open: &Open| {
         let held = watch.held(open.found.row, open.found.effect, open.call.as_ref());
@@ -170,12 +169,22 @@ fn pending(log: &Log) -> Result<(Vec<Open>, usize)> {
     };
     let failed = |open: &Open| open.found.status == Some(EffectStatus::Failed) && !moot(open);
     let (failed, open): (Vec<_>, Vec<_>) = all(log, &watch.governance)?.into_iter().partition(failed);
-    Ok((open, failed.len()))
+    let ended = |open: &Open| matches!(open.found.status, None | Some(EffectStatus::Failed)) && moot(open);
+    Ok(Pending { ends: open.iter().all(ended), open, failed: failed.len() })
+}
+
+/// What `resume` has to do.
+struct Pending {
+    open: Vec<Open>,
+    /// How many have failed and are called again by `retry` alone.
+    failed: usize,
+    /// Whether all that is open is just ended, for which no adapter is needed.
+    ends: bool,
 }
 
 fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     let log = place.log()?;
-    let (open, failed) = pending(&log)?;
+    let Pending { open, failed, ends } = pending(&log)?;
     if open.is_empty() {
         if !args.json {
             let failed =
@@ -185,9 +194,9 @@ fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         return Ok(());
     }
     let author = author(args, place, &log.governance()?)?;
-    let mut caller = caller(args, place, &author)?;
+    let mut caller = caller(args, place, &author, ends)?;
     // Nobody else calls from here on: what is open is looked up once more.
-    let (open, _) = pending(&place.log()?)?;
+    let open = pending(&place.log()?)?.open;
     let (mut told, mut troubles) = (Vec::new(), Vec::new());
     for open in &open {
         match go_on(&mut caller, open) {
@@ -205,8 +214,14 @@ fn resume(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
     }
 }
 
-fn caller<'p>(args: &Args, place: &'p Place, author: &'p NamedKey) -> Result<Caller<'p>> {
-    Caller::new(place, Adapters::read(&adapters_file(place, args.adapters.as_deref()))?, author)
+/// Who makes calls; without adapters, when all that is open is just ended.
+fn caller<'p>(args: &Args, place: &'p Place, author: &'p NamedKey, ends: bool) -> Result<Caller<'p>> {
+    let file = adapters_file(place, args.adapters.as_deref());
+    let adapters = match Adapters::read(&file) {
+        Err(_) if ends => Adapters::none(&file),
+        read => read?,
+    };
+    Caller::new(place, adapters, author)
 }
 
 /// Goes on with a call that may have been made or not.
@@ -234,7 +249,7 @@ fn go_on(caller: &mut Caller<'_>, open: &Open) -> Result<Told> {
 fn retry(args: &Args, place: &Place, which: (u64, u32), out: &mut dyn Write) -> Result<()> {
     let (row, effect) = which;
     let author = author(args, place, &place.log()?.governance()?)?;
-    let mut caller = caller(args, place, &author)?;
+    let mut caller = caller(args, place, &author, false)?;
     let log = place.log()?;
     let open = find(&log, &log.governance()?, which)?;
     if open.found.status != Some(EffectStatus::Failed) {
@@ -285,7 +300,12 @@ fn close(
         log.refresh()?;
     }
     let told = open.telling(status, reason).land(place, &log, &author)?;
-    tell(args, &[told], out)
+    tell(args, &[told], out)?;
+    let call = open.call.as_ref().filter(|_| status == EffectStatus::Done && !args.json);
+    if let Some(held) = call.and_then(|call| Watch::of(&log).ok()?.held(row, effect, Some(call))) {
+        writeln!(out, "It counts as made, though it was not to be made: {}.", held.why())?;
+    }
+    Ok(())
 }
 
 fn tell(args: &Args, told: &[Told], out: &mut dyn Write) -> Result<()> {

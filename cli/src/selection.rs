@@ -5,6 +5,7 @@ use crate::past::{Moment, Past};
 use anyhow::Result;
 use counterfoil_format::intent::{KeyId, Micros};
 use counterfoil_ledger::Log;
+use counterfoil_replay::plan::Later;
 use counterfoil_replay::selection::{Selection, select};
 use counterfoil_rules::governance::Governance;
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,14 @@ impl Args {
     }
 
     /// The rows that are meant, can be taken back and are in force. It is an error when there are none.
-    pub fn rows(&self, past: &Past<'_>, governance: &Governance, log: &Log) -> Result<Vec<u64>> {
-        let rows = self.find(past, governance, log)?;
+    pub fn rows(
+        &self,
+        past: &Past<'_>,
+        governance: &Governance,
+        log: &Log,
+        later: Later,
+    ) -> Result<Vec<u64>> {
+        let rows = self.find(past, governance, log, later)?;
         if rows.is_empty() {
             return Err(Refused::error(format!(
                 "no row in force that can be taken back is meant by {}",
@@ -83,7 +90,13 @@ impl Args {
     }
 
     /// The same; there may be none.
-    pub fn find(&self, past: &Past<'_>, governance: &Governance, log: &Log) -> Result<Vec<u64>> {
+    pub fn find(
+        &self,
+        past: &Past<'_>,
+        governance: &Governance,
+        log: &Log,
+        later: Later,
+    ) -> Result<Vec<u64>> {
         let (range, selection) = match self.submission {
             Some(row) => {
                 past.check_rows(&[row])?;
@@ -94,7 +107,7 @@ impl Args {
             }
             None => self.selection(governance, log)?,
         };
-        Ok(select(past, governance, range, &selection)?)
+        Ok(select(past, governance, range, &selection, later)?)
     }
 
     fn selection(&self, governance: &Governance, log: &Log) -> Result<(std::ops::Range<u64>, Selection)> {

@@ -16,6 +16,7 @@ use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_ledger::Log;
 use counterfoil_replay::history::History as _;
+use counterfoil_replay::plan::Later;
 use counterfoil_replay::selection::approved_by;
 use counterfoil_rules::governance::Governance;
 use counterfoil_rules::rollback::can_be_taken_back;
@@ -73,7 +74,7 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
         return Err(Refused::error(format!("{} has written no row since {since}", args.key)));
     }
     let selection = selection::Args::by_key(&args.key, Some(since));
-    let rows = selection.find(&Past::of(&log), &governance, &log)?;
+    let rows = selection.find(&Past::of(&log), &governance, &log, Later::Cascade)?;
     if !args.shown.json {
         show(args, since, &written, out)?;
     }

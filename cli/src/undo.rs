@@ -38,8 +38,7 @@ use std::path::{Path, PathBuf};
 const LISTED: usize = 30;
 
 /// What is said when effects cannot be called for.
-const UNCALLABLE: &str =
-    "nothing was changed, since effects cannot be called for; --without-effects leaves them as they are";
+const UNCALLABLE: &str = "nothing was changed, since effects cannot be called for; a plan that is made --without-effects leaves them as they are";
 
 /// How a plan is made and shown.
 #[derive(clap::Args, Default, Clone)]
@@ -136,6 +135,7 @@ impl Options {
     ) -> Result<Made> {
         let past = Past::of(log);
         let asked = ask(&past, governance, log)?;
+        let refused = |error| refused(error, &asked);
         let plan = asked.plan(&past, governance, self.outside()).map_err(refused)?;
         let (before, after) = preview(&past, &plan, self.shown.reason.len()).map_err(refused)?;
         check_switch(&plan, governance)?;
@@ -156,7 +156,9 @@ pub fn run(
         let governance = log.governance()?;
         let mut made = options.make(&log, &governance, ask)?;
         let known = adapters_of(place, options, &made.plan);
-        made.uncallable = known.err().and_then(|error| error.to_string().lines().next().map(str::to_owned));
+        made.uncallable = known
+            .err()
+            .and_then(|error| Some(error.to_string().lines().next()?.trim_end_matches('.').to_owned()));
         let saved = options.shown.save.as_deref();
         saved.map_or(Ok(()), |file| {
             Saved::of(&log, options, &made)?.write(place, options, &governance, &made.plan, file)
@@ -361,7 +363,7 @@ fn one(place: &Place, row: u64, options: &Options, out: &mut dyn Write) -> Resul
 }
 
 /// A plan that cannot be made is a refusal, unless the log could not be read.
-pub fn refused(error: PlanError<ReadError>) -> anyhow::Error {
+fn refused(error: PlanError<ReadError>, asked: &Asked) -> anyhow::Error {
     match error {
         PlanError::Replay(error) => error.into(),
         PlanError::Dependants(dependants) => {
@@ -372,8 +374,9 @@ pub fn refused(error: PlanError<ReadError>) -> anyhow::Error {
                 more => format!("\n  and {more} more"),
             };
             Refused::error(format!(
-                "later rows build on what would be taken back; `counterfoil rollback` takes them back too with --cascade, or \
+                "later rows build on what would be taken back; `counterfoil rollback{}` takes them back too with --cascade, or \
                  leaves what they touch with --keep-later:{}{more}",
+                asked.named(),
                 rows.collect::<String>()
             ))
         }

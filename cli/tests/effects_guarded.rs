@@ -330,7 +330,10 @@ fn what_is_an_operators_to_tell_is_signed_by_one() {
     market.says(r#"{"status":"failed"}"#);
     market.shop.run(&["effects", "resume"]).fails(1, &["still open"]);
     market.succeeds(&["effects", "close", &rolled, "0", "--reason", "by hand"]);
-    // What has failed and is of no use any more is ended without anybody's reason.
+    // What has failed and is of no use any more is ended without anybody's reason, and without its adapter.
+    let listed = market.succeeds(&["effects"]).out;
+    assert!(listed.contains("Go on: counterfoil effects resume; counterfoil effects close"), "{listed}");
+    fs::remove_file(market.shop.path().join("adapters.toml")).unwrap();
     let ended = market.succeeds(&["effects", "resume"]).out;
     let words = format!("effect 1 called for by row {rolled}: closed: row {rolled} is taken back itself");
     assert!(ended.contains(&words), "{ended}");

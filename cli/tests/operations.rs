@@ -67,6 +67,79 @@ fn a_redo_brings_back_a_restore_that_brought_back_one_row() {
     assert_eq!(state(&shop), json!({ "a": 1, "b": 2 }));
 }
 
+/// What was brought back otherwise is passed over.
+#[test]
+fn a_redo_goes_on_to_what_can_be_brought_back() {
+    let shop = Shop::open();
+    put(&shop, "executor-1", &[("b", 1)]);
+    put(&shop, "executor-1", &[("a", 1)]);
+    apply(&shop, &["rollback", "4"]);
+    apply(&shop, &["rollback", "5"]);
+    apply(&shop, &["redo"]);
+    apply(&shop, &["restore", "--to", "7"]);
+    // Row 9 has taken row 8 back, and brings row 7 into force; row 10 has taken that back itself.
+    apply(&shop, &["redo", "7"]);
+    assert_eq!(state(&shop), json!({ "a": 1 }));
+    assert_eq!(shop.succeeds(&["redo", "--json"]).targets(), [6]);
+    apply(&shop, &["redo"]);
+    assert_eq!(state(&shop), json!({ "a": 1, "b": 1 }));
+}
+
+/// A rollback that has brought a partial one into force again can be taken back: that one goes out of force with it.
+#[test]
+fn what_brought_a_partial_rollback_back_can_be_taken_back() {
+    let shop = Shop::open();
+    put(&shop, "executor-1", &[("p/x", 1), ("q", 1)]);
+    apply(&shop, &["restore", "--to", "3", "--prefix", "p/"]);
+    apply(&shop, &["redo"]);
+    apply(&shop, &["restore", "--to", "5", "--prefix", "p/"]);
+    assert_eq!(state(&shop), json!({ "q": 1 }));
+    assert_eq!(shop.succeeds(&["redo", "7", "--json"]).targets(), [7]);
+    apply(&shop, &["redo"]);
+    assert_eq!(state(&shop), json!({ "p/x": 1, "q": 1 }));
+    // What stands in part is named as that.
+    apply(&shop, &["rollback", "8"]);
+    for args in
+        [&["rollback", "4"][..], &["rollback", "4", "--cascade"], &["restore", "--to", "3", "--prefix", "q"]]
+    {
+        shop.run(args)
+            .fails(1, &["row 4 stands in part only: row 5 has taken it back", "counterfoil redo 5"]);
+    }
+}
+
+/// Later rows stay, so what they have left of a row stays too, however often it is asked for.
+#[test]
+fn what_is_left_to_later_rows_is_left_once() {
+    let shop = Shop::open();
+    shop.succeeds(&["key", "grant", "agent-2", "--role", "executor"]);
+    put(&shop, "agent-2", &[("a", 1), ("b", 1)]);
+    put(&shop, "executor-1", &[("a", 2)]);
+    let command = ["rollback", "--key", "agent-2", "--keep-later"];
+    apply(&shop, &command);
+    shop.run(&command).fails(1, &["no row in force that can be taken back is meant"]);
+    assert_eq!(state(&shop), json!({ "a": 2 }));
+}
+
+/// Rows that go with others may be older than some that were asked for.
+#[test]
+fn a_cascade_of_several_rows_misses_none() {
+    let shop = Shop::open();
+    let append = |lines: &[Value]| {
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        assert_eq!(shop.append(&[], &lines.join("\n")).status, 0);
+    };
+    let row = |ops: Value| json!({ "action": "SET", "mode": "live", "ops": ops });
+    append(&[
+        row(json!([{ "put": { "key": "a", "value": 1 } }])),
+        row(json!([{ "put": { "key": "a", "value": 2 } }, { "add": { "key": "c", "delta": 5 } }])),
+        row(json!([{ "delete": { "key": "c" } }])),
+        row(json!([{ "add": { "key": "c", "delta": 1 } }])),
+    ]);
+    assert_eq!(shop.succeeds(&["rollback", "4", "7", "--cascade", "--json"]).targets(), [7, 6, 5, 4]);
+    apply(&shop, &["rollback", "4", "7", "--cascade"]);
+    assert_eq!(state(&shop), json!({}));
+}
+
 /// The rollbacks of an operator whose key was stolen, with what that key has decided.
 #[test]
 fn a_redo_brings_back_what_a_selection_took_back() {

@@ -187,6 +187,6 @@ fn what_a_plan_has_changed_is_told_as_it_was_when_it_landed() {
     let (status, seen) = typist.end();
     assert!(status == 0 && seen.contains("n  111  ->  100"), "{seen}");
     // And what would take it back leaves what has landed meanwhile.
-    assert!(seen.contains("restore --to 6 --apply"), "{seen}");
-    assert_eq!(shop.succeeds(&["restore", "--to", "6", "--json"]).targets(), [8, 7]);
+    assert!(seen.contains("redo 7 8 --apply"), "{seen}");
+    assert_eq!(shop.succeeds(&["redo", "7", "8", "--json"]).targets(), [8, 7]);
 }

@@ -183,10 +183,10 @@ fn what_is_said_at_the_end_can_be_done() {
     shop.succeeds(&["restore", "--to", "3", "--apply", "--yes"]);
     let redone = shop.succeeds(&["redo", "--apply", "--yes"]).out;
     assert!(
-        redone.contains("To take them back again:") && redone.contains("restore --to 7 --apply"),
+        redone.contains("To take them back again:") && redone.contains("rollback 8 9 --apply"),
         "{redone}"
     );
-    assert_eq!(shop.succeeds(&["restore", "--to", "7", "--json"]).targets(), [9, 8]);
+    assert_eq!(shop.succeeds(&["rollback", "8", "9", "--json"]).targets(), [9, 8]);
     // The command that is shown carries what was given.
     let shown = shop.succeeds(&["rollback", "4", "--reason", "too low", "--without-effects"]).out;
     assert!(shown.contains("rollback 4 --without-effects --reason 'too low' --apply"), "{shown}");

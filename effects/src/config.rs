@@ -37,7 +37,7 @@ pub struct Adapters {
 pub enum ConfigError {
     /// There is no file.
     #[error(
-        "{} does not exist; it names the programs that carry out effects. Write one, such as\n\n{EXAMPLE}",
+        "{} does not exist.\nIt names the programs that carry out effects. Write one, such as\n\n{EXAMPLE}",
         .0.display()
     )]
     Missing(PathBuf),
@@ -75,6 +75,11 @@ pub enum ConfigError {
 }
 
 impl Adapters {
+    /// None, of a file that is not there.
+    pub fn none(file: &Path) -> Self {
+        Adapters { file: file.to_owned(), adapters: BTreeMap::new() }
+    }
+
     /// Reads a file.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let unreadable = |error| ConfigError::Unreadable { file: file.to_owned(), error };

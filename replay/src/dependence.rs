@@ -123,6 +123,10 @@ pub(crate) struct Building<'h, H> {
     in_part: InPart,
     /// What is in force once those that were asked for are taken back.
     then: Ahead,
+    /// The first of those that were asked for.
+    first: u64,
+    /// Rows that are out of force when their turn comes to be taken back, so that they are no dependants.
+    barred: BTreeSet<u64>,
 }
 
 impl<'h, H: History> Building<'h, H> {
@@ -132,6 +136,7 @@ impl<'h, H: History> Building<'h, H> {
         governance: &'h Governance,
         later: Later,
         wanted: &BTreeSet<u64>,
+        barred: BTreeSet<u64>,
     ) -> Result<Self, H::Error> {
         let mut then = Ahead::of(governance, history.size());
         for row in wanted.iter().rev() {
@@ -153,13 +158,14 @@ impl<'h, H: History> Building<'h, H> {
             unclear: None,
             in_part,
             then,
+            first: wanted.first().copied().unwrap_or_default(),
+            barred,
         })
     }
 
     /// The rollback in force by which a row stands only in part, if it is not among these.
     pub fn in_part(&self, row: u64, wanted: &BTreeSet<u64>) -> Option<u64> {
-        let rows = self.in_part.by(self.governance.base(row));
-        rows.iter().copied().rfind(|by| !wanted.contains(by))
+        self.in_part.above(self.governance, row, wanted)
     }
 
     /// The rows that are taken back.
@@ -198,18 +204,20 @@ impl<'h, H: History> Building<'h, H> {
         Ok(Some(keys))
     }
 
-    /// Takes a row back that was asked for; `false` when its operations are withheld. Those that are given must ascend.
+    /// Takes a row back that was asked for; `false` when its operations are withheld.
     pub fn ask_for(&mut self, row: u64) -> Result<bool, H::Error> {
         match self.history.with_row(row, |row| self.touched_by(row))?? {
-            Some(keys) => self.take(row, keys).map(|()| true),
+            // An older row that goes with them may touch the same keys.
+            Some(keys) => self.take(row, keys, self.first).map(|()| true),
             None => Ok(false),
         }
     }
 
-    fn take(&mut self, row: u64, keys: Touched) -> Result<(), H::Error> {
+    /// Takes a row back, and has the rows looked at that touch its keys behind another.
+    fn take(&mut self, row: u64, keys: Touched, behind: u64) -> Result<(), H::Error> {
         for (key, adds) in &keys {
             self.writers.entry(key.clone()).or_default().push(row, *adds);
-            self.look_up(row, key, if *adds { Touch::Set } else { Touch::Any })?;
+            self.look_up(behind, key, if *adds { Touch::Set } else { Touch::Any })?;
         }
         self.taken.insert(row, keys);
         Ok(())
@@ -266,7 +274,8 @@ impl<'h, H: History> Building<'h, H> {
     /// What a row builds on, when it does.
     fn look(&self, row: &Row<'_>) -> Result<Looked, H::Error> {
         let seq = row.landing.seq;
-        if row.landing.outcome != Outcome::Applied || self.has(seq) || row.part(PartTag::Ops).is_none() {
+        let settled = self.has(seq) || self.barred.contains(&seq);
+        if row.landing.outcome != Outcome::Applied || settled || row.part(PartTag::Ops).is_none() {
             return Ok(Looked::default());
         }
         let Some(keys) = self.touched_by(row)? else {
@@ -307,7 +316,7 @@ impl<'h, H: History> Building<'h, H> {
         }
         self.take_down(found);
         if self.later == Later::Cascade {
-            self.take(row, keys)?;
+            self.take(row, keys, row)?;
             self.bring_back(row)?;
         }
         Ok(())
@@ -334,7 +343,7 @@ impl<'h, H: History> Building<'h, H> {
                 break;
             }
             self.take_down(found);
-            self.take(row, keys)?;
+            self.take(row, keys, row)?;
             next = self.governance.target_of(row);
         }
         Ok(())

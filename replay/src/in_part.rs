@@ -3,7 +3,7 @@
 
 use crate::history::History;
 use counterfoil_rules::governance::Governance;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rollbacks in force that are forced or partial.
 #[derive(Debug, Default)]
@@ -29,15 +29,25 @@ impl InPart {
         self.rollbacks.get(&decision).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The rollback in force that has taken a row back, or brought it back, in part, and is not among these.
+    pub fn above(&self, governance: &Governance, row: u64, wanted: &BTreeSet<u64>) -> Option<u64> {
+        let rows = self.by(governance.base(row)).iter().copied();
+        rows.filter(|by| !wanted.contains(by)).rfind(|by| is_above(governance, *by, row))
+    }
+
     /// The rows to take back so that nothing is left of a row that stands in part: what has made it so, all rollbacks that have
     /// followed on that, and the row itself where it was in force before. `None` when it does not stand in part.
     pub fn whole(&self, governance: &Governance, row: u64) -> Option<Vec<u64>> {
-        let above =
-            |rollback: &u64| *rollback != row && governance.chain(*rollback).any(|below| below == row);
+        let above = |rollback: &u64| is_above(governance, *rollback, row);
         let first = self.by(governance.base(row)).iter().copied().find(above)?;
         let mut rows: Vec<u64> = governance.rollbacks_from(first).filter(above).collect();
         let steps = governance.chain(first).take_while(|below| *below != row).count();
         rows.extend((steps % 2 == 1).then_some(row));
         Some(rows)
     }
+}
+
+/// Whether a rollback has taken back or brought back a row.
+fn is_above(governance: &Governance, rollback: u64, row: u64) -> bool {
+    governance.chain(rollback).skip(1).any(|below| below == row)
 }

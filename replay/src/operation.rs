@@ -5,6 +5,7 @@
 //! together, and bring back when the newest of them takes back a rollback.
 
 use crate::history::{History, ReplayError};
+use crate::plan::in_force;
 use counterfoil_format::codec::CodecError;
 use counterfoil_format::content::Context;
 use counterfoil_format::intent::{IntentId, KeyId};
@@ -12,7 +13,7 @@ use counterfoil_format::part::PartTag;
 use counterfoil_format::row::Row;
 use counterfoil_format::value::Value;
 use counterfoil_rules::governance::Governance;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The mark that rollback rows of one operation share.
@@ -63,68 +64,59 @@ fn signs(row: &Row<'_>) -> (KeyId, Option<Mark>) {
     (row.head.author, Mark::of(row))
 }
 
-/// The rows that the newest rollback in force landed with that is no redo, those of them that are in force: the rows to take back for
-/// a redo. `rollbacks` are the applied rollback rows, ascending.
+/// The rows of the newest operation that is no redo, those of them that can be taken back: the rows to take back for a redo.
+/// `rollbacks` are the applied rollback rows, ascending.
 pub fn newest_rollback<H: History>(
     history: &H,
     governance: &Governance,
     rollbacks: &[u64],
 ) -> Result<Vec<u64>, ReplayError<H::Error>> {
-    let in_force = |row: &u64| is_in_force(governance, *row);
-    let Some(newest) = newest(history, governance, rollbacks)? else { return Ok(Vec::new()) };
-    let Some(mark) = newest.mark else {
-        let submission = history.with_row(newest.row, submission)?;
-        let together = rollbacks.iter().copied().filter(|row| submission.contains(row));
-        return Ok(together.filter(in_force).collect());
-    };
-    let author = history.with_row(newest.row, |row| row.head.author)?;
-    // An operation that was broken off has fewer rows than were planned, and then all rollbacks are looked at. Rows of
-    // it may stand behind the newest in force, when they were taken back singly.
-    let wanted = (author, Some(mark.clone()));
-    let mut seen = 0;
-    let mut found = Vec::new();
-    let (before, after) = rollbacks.split_at(newest.place + 1);
-    for row in before.iter().rev().chain(after).copied() {
-        if seen == mark.rows {
-            break;
-        }
-        if history.with_row(row, signs)? == wanted {
-            seen += 1;
-            found.extend(Some(row).filter(in_force));
-        }
-    }
-    found.sort_unstable();
-    Ok(found)
-}
-
-/// A rollback among others.
-struct Newest {
-    place: usize,
-    row: u64,
-    mark: Option<Mark>,
-}
-
-/// The newest rollback in force that is no redo.
-fn newest<H: History>(
-    history: &H,
-    governance: &Governance,
-    rollbacks: &[u64],
-) -> Result<Option<Newest>, ReplayError<H::Error>> {
+    let mut passed = BTreeSet::new();
     for (place, row) in rollbacks.iter().copied().enumerate().rev() {
-        if !is_in_force(governance, row) {
+        if governance.undone_by(row).is_some() || passed.contains(&row) {
             continue;
         }
         let mark = history.with_row(row, Mark::of)?;
-        let redo = mark.as_ref().map_or(!governance.brings_back(row), |mark| mark.redo);
-        if !redo {
-            return Ok(Some(Newest { place, row, mark }));
+        if mark.as_ref().map_or(!governance.brings_back(row), |mark| mark.redo) {
+            continue;
         }
+        let together = together(history, rollbacks, place, mark)?;
+        // What it took back may have been brought back by others.
+        let left = in_force(governance, history.size(), &together);
+        if !left.is_empty() {
+            return Ok(left);
+        }
+        passed.extend(together);
     }
-    Ok(None)
+    Ok(Vec::new())
 }
 
-fn is_in_force(governance: &Governance, row: u64) -> bool {
-    governance.target_of(row).is_some() && governance.undone_by(row).is_none()
+/// The rows that landed with the one at a place, which has this mark.
+fn together<H: History>(
+    history: &H,
+    rollbacks: &[u64],
+    place: usize,
+    mark: Option<Mark>,
+) -> Result<Vec<u64>, ReplayError<H::Error>> {
+    let (before, after) = rollbacks.split_at(place + 1);
+    let row = before.last().copied().unwrap_or_default();
+    let Some(mark) = mark else {
+        let submission = history.with_row(row, submission)?;
+        return Ok(rollbacks.iter().copied().filter(|row| submission.contains(row)).collect());
+    };
+    let wanted = (history.with_row(row, |row| row.head.author)?, Some(mark.clone()));
+    let mut found = Vec::new();
+    // An operation that was broken off has fewer rows than were planned, and then all rollbacks are looked at. Rows of
+    // it may stand behind the newest in force, when they were taken back singly.
+    for row in before.iter().rev().chain(after).copied() {
+        if found.len() as u64 == mark.rows {
+            break;
+        }
+        if history.with_row(row, signs)? == wanted {
+            found.push(row);
+        }
+    }
+    Ok(found)
 }
 
 /// The rows that were submitted with a row.

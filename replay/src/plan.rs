@@ -134,8 +134,20 @@ pub fn plan_rollback<H: History>(
     let mut wanted: BTreeSet<u64> = rows.iter().copied().collect();
     let size = history.size();
     let mut untouched = Vec::new();
+    let mut barred = BTreeSet::new();
     let (building, mut left) = loop {
-        let building = build(history, governance, &wanted, later)?;
+        let building = build(history, governance, &wanted, later, barred.clone())?;
+        let taken: Vec<u64> = building.taken().collect();
+        let going = in_force(governance, size, &taken);
+        let dropped: Vec<u64> =
+            taken.iter().copied().filter(|row| going.binary_search(row).is_err()).collect();
+        if !dropped.is_empty() {
+            if dropped.iter().any(|row| wanted.contains(row)) {
+                check_order(governance, size, taken.into_iter().rev())?;
+            }
+            barred.extend(dropped);
+            continue;
+        }
         let left = if later == Later::Keep { building.left() } else { BTreeMap::new() };
         let whole = left.iter().filter(|(row, left)| left.len() == building.keys(**row));
         let staying: Vec<Untouched> =
@@ -153,20 +165,14 @@ pub fn plan_rollback<H: History>(
         untouched.extend(staying);
     };
     untouched.sort_unstable_by_key(|staying| std::cmp::Reverse(staying.row));
-    let all: Vec<u64> = building.taken().collect();
-    // A later row that is taken back with them may have brought one back that builds on them.
-    let taken: BTreeSet<u64> = in_force(governance, size, &all).into_iter().collect();
-    if wanted.iter().any(|row| !taken.contains(row)) {
-        check_order(governance, size, all.into_iter().rev())?;
-    }
+    let taken: BTreeSet<u64> = building.taken().collect();
     let planning = Planning::of(history, governance, &taken, outside)?;
     let mut reversals = Vec::with_capacity(taken.len());
     for row in taken.iter().copied().rev() {
         let left = left.remove(&row).unwrap_or_default().into_iter();
         reversals.push(planning.reversal(row, left.map(|(key, by)| (key, Some(by))).collect())?);
     }
-    let mut dependants = if later == Later::Cascade { building.found } else { Vec::new() };
-    dependants.retain(|dependant| taken.contains(&dependant.row));
+    let dependants = if later == Later::Cascade { building.found } else { Vec::new() };
     let citations = citations(history, governance, &taken)?;
     let plan = Plan { size, reversals, untouched, dependants, citations };
     check_standing(history, governance, &plan)?;
@@ -179,10 +185,17 @@ fn build<'h, H: History>(
     governance: &'h Governance,
     wanted: &BTreeSet<u64>,
     later: Later,
+    barred: BTreeSet<u64>,
 ) -> Result<Building<'h, H>, PlanError<H::Error>> {
-    check_wanted(history, governance, wanted)?;
-    let building = Building::new(history, governance, later, wanted);
+    let building = Building::new(history, governance, later, wanted, barred);
     let mut building = building.map_err(ReplayError::Read)?;
+    match check_wanted(history, governance, wanted) {
+        Err(PlanError::NotInForce { row, reason }) => {
+            let by = building.in_part(row, wanted);
+            return Err(by.map_or(PlanError::NotInForce { row, reason }, |by| PlanError::InPart { row, by }));
+        }
+        checked => checked?,
+    }
     for row in wanted.iter().copied() {
         if let Some(by) = building.in_part(row, wanted) {
             return Err(PlanError::InPart { row, by });

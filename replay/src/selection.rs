@@ -2,7 +2,7 @@
 
 use crate::history::{History, ReplayError};
 use crate::in_part::InPart;
-use crate::plan::in_force;
+use crate::plan::{Later, in_force};
 use counterfoil_format::body::{Body, ReviewVerdict};
 use counterfoil_format::content::{Actors, Subject};
 use counterfoil_format::intent::{KeyId, Kind, Micros};
@@ -65,12 +65,13 @@ fn is_about(row: &Row<'_>, entity: &str) -> bool {
 
 /// The rows that are meant, can be taken back and are in force, ascending: those of a range for which it holds, and approvals of such,
 /// wherever they landed. A rollback of what is meant itself is not: the two cancel out. Of a row that stands in part it is all that it
-/// takes to leave nothing of it.
+/// takes to leave nothing of it; where later rows stay, it is not meant.
 pub fn select<H: History>(
     history: &H,
     governance: &Governance,
     range: Range<u64>,
     selection: &Selection,
+    later: Later,
 ) -> Result<Vec<u64>, ReplayError<H::Error>> {
     let acts = |row: &Row<'_>| row.landing.outcome == Outcome::Applied && can_be_taken_back(row);
     // Those that were put aside are meant too: a human may have approved them.
@@ -93,6 +94,8 @@ pub fn select<H: History>(
     let mut found = Vec::new();
     for row in acting {
         match in_part.whole(governance, row) {
+            // What is left of it is left to later rows.
+            Some(_) if later == Later::Keep => {}
             Some(rows) => found.extend(rows),
             None if governance.undone_by(row).is_some() || cancelled(row) => {}
             None => found.push(row),

@@ -30,20 +30,24 @@ pub enum PlainOp {
 }
 
 impl PlainOp {
-    pub fn random(rng: &mut Rng) -> Self {
+    /// One that may do on a state. No number comes twice: equal values are the same value, and no sums are equal by chance.
+    pub fn random(rng: &mut Rng, state: &State) -> Self {
         let value = format!("a/{}", rng.below(5));
         let counter = format!("n/{}", rng.below(3));
-        let delta = [-2, -1, 1, 3][rng.place(4)];
+        let number = rng.below(1 << 40).cast_signed();
+        let delta = if rng.below(2) == 0 { number } else { -number };
         match rng.below(12) {
-            0..5 => {
-                // No number is put twice, so that equal values are the same value.
-                let number = rng.below(u64::MAX >> 1).cast_signed();
-                PlainOp::Put(value, Value::Int(number), number)
-            }
+            0..5 => PlainOp::Put(value, Value::Int(number), number),
             5 => PlainOp::Delete(value),
             6 => PlainOp::Delete(counter),
             7..9 => PlainOp::Add(counter, delta),
-            9 => PlainOp::AddTo(counter, [0, 1, 3][rng.place(3)], delta),
+            9 => {
+                let held = match state.get(&counter) {
+                    Some(Plain::Counter(number)) if rng.below(3) > 0 => *number,
+                    _ => 0,
+                };
+                PlainOp::AddTo(counter, held, delta)
+            }
             10 => PlainOp::Add(value, delta),
             _ => PlainOp::Move(format!("sku-{}", rng.below(2)), ["", "testing", "winner"][rng.place(3)]),
         }
@@ -133,6 +137,11 @@ impl Oracle {
         }
     }
 
+    /// Whether a row is a decision that was applied.
+    pub fn has_decided(&self, row: u64) -> bool {
+        self.decisions.contains_key(&row)
+    }
+
     /// On how many keys a decision stands.
     pub fn stands_on(&self, row: u64) -> usize {
         self.stands[&row].len()
@@ -187,19 +196,19 @@ impl Oracle {
         self.replay(without).is_some_and(|(_, seen)| all.iter().filter(|(at, _)| left(at)).eq(seen.iter()))
     }
 
-    /// Taking these rows back works, and no smaller set of them with the one that was asked for does. Yields how many
+    /// Taking these rows back works, and no smaller set of them with those that were asked for does. Yields how many
     /// smaller ones were tried.
-    pub fn check_minimal(&self, asked: u64, rows: &[u64]) -> usize {
+    pub fn check_minimal(&self, asked: &[u64], rows: &[u64]) -> usize {
         let (_, all) = self.replay(&BTreeSet::new()).unwrap();
         let whole: BTreeSet<u64> = rows.iter().copied().collect();
-        assert!(self.works(&whole, &all), "{rows:?} for {asked}");
-        let others: Vec<u64> = rows.iter().copied().filter(|row| *row != asked).take(10).collect();
+        assert!(self.works(&whole, &all), "{rows:?} for {asked:?}");
+        let others: Vec<u64> = rows.iter().copied().filter(|row| !asked.contains(row)).take(10).collect();
         let rest: BTreeSet<u64> = rows.iter().copied().filter(|row| !others.contains(row)).collect();
         let mut tried = 0;
         for chosen in 0..(1_u32 << others.len()) - 1 {
             let some = others.iter().enumerate().filter(|(place, _)| chosen >> place & 1 == 1);
             let smaller: BTreeSet<u64> = some.map(|(_, row)| *row).chain(rest.iter().copied()).collect();
-            assert!(!self.works(&smaller, &all), "{smaller:?} would do for {asked}, and not {rows:?}");
+            assert!(!self.works(&smaller, &all), "{smaller:?} would do for {asked:?}, and not {rows:?}");
             tried += 1;
         }
         tried

@@ -48,7 +48,10 @@ pub(super) fn list(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()
             held.why()
         )?;
     }
-    let failed = |open: &&Open| open.found.status == Some(EffectStatus::Failed);
+    // What has failed and is of no use any more is ended like what has not ended otherwise.
+    let failed = |open: &&Open| {
+        open.found.status == Some(EffectStatus::Failed) && !matches!(held(open), Some(Held::Moot(_)))
+    };
     let mut ways = Vec::new();
     if open.iter().filter(failed).count() < open.len() {
         ways.push("counterfoil effects resume");

@@ -8,6 +8,9 @@ use counterfoil_replay::plan::{Later, Outside, Plan, PlanError, in_force, plan_r
 use counterfoil_rules::governance::Governance;
 use serde::{Deserialize, Serialize};
 
+/// Rows that a command is told with that a person shall type.
+pub const NAMED: usize = 8;
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
@@ -62,9 +65,10 @@ impl Asked {
     /// those that are taken back already.
     pub fn again(&self, past: &Past<'_>, governance: &Governance, log: &Log) -> Result<Self> {
         let mut asked = self.clone();
+        let later = self.later();
         if let Asked::Rollback { rows, selection, .. } = &mut asked {
             match selection {
-                Some(selection) => *rows = selection.rows(past, governance, log)?,
+                Some(selection) => *rows = selection.rows(past, governance, log, later)?,
                 None => {
                     let left = in_force(governance, log.head().size, rows);
                     if !left.is_empty() {
@@ -76,6 +80,25 @@ impl Asked {
         Ok(asked)
     }
 
+    /// What becomes of rows that build on them.
+    const fn later(&self) -> Later {
+        match self {
+            Asked::Rollback { cascade: true, .. } => Later::Cascade,
+            Asked::Rollback { keep_later: true, .. } => Later::Keep,
+            _ => Later::Refuse,
+        }
+    }
+
+    /// The rows of a redo, to be named in a command, when they are few; a redo does not say which they are.
+    pub fn named(&self) -> String {
+        match self {
+            Asked::Rollback { rows, redo: true, .. } if rows.len() <= NAMED => {
+                rows.iter().map(|row| format!(" {row}")).collect()
+            }
+            _ => String::new(),
+        }
+    }
+
     /// Plans it on the log as it is.
     pub fn plan(
         &self,
@@ -84,14 +107,7 @@ impl Asked {
         outside: Outside,
     ) -> std::result::Result<Plan, PlanError<ReadError>> {
         match self {
-            Asked::Rollback { rows, cascade, keep_later, .. } => {
-                let later = match (cascade, keep_later) {
-                    (true, _) => Later::Cascade,
-                    (_, true) => Later::Keep,
-                    _ => Later::Refuse,
-                };
-                plan_rollback(past, governance, rows, later, outside)
-            }
+            Asked::Rollback { rows, .. } => plan_rollback(past, governance, rows, self.later(), outside),
             Asked::Restore { size, prefix } => plan_restore(past, governance, *size, prefix, outside),
         }
     }

@@ -56,7 +56,7 @@ fn reversal(reversal: &Reversal) -> Result<Json> {
         "keys": reversal.keys,
         "left": left.collect::<Vec<_>>(),
         "ops": ops.iter().map(row_json::op).collect::<Vec<_>>(),
-        "calls": reversal.calls.iter().map(call).collect::<Vec<_>>(),
+        "calls": reversal.calls_in_order().map(call).collect::<Vec<_>>(),
         "effects_not_undone": reversal.staying.iter().map(staying).collect::<Vec<_>>(),
     }))
 }

@@ -1,5 +1,6 @@
 //! A plan for people: the rows, what changes key by key, the effects that are called for, and what cannot be undone.
 
+use super::asked::NAMED;
 use super::json::as_json;
 use super::{Again, LISTED, Made, Options};
 use crate::act::Landed;
@@ -58,7 +59,12 @@ fn print_plan(made: &Made, applied: bool, told: &[Told], out: &mut dyn Write) ->
     let verb = if applied { "Took back" } else { "Would take back" };
     writeln!(out, "{verb} {}, newest first:", rows(plan.reversals.len()))?;
     print_rows(plan, out)?;
-    let (keys, end) = (counted(made.changes.len(), "key", "keys"), if applied { "d" } else { "" });
+    let keys = counted(made.changes.len(), "key", "keys");
+    let end = match (applied, made.changes.len()) {
+        (true, _) => "d",
+        (false, 1) => "s",
+        (false, _) => "",
+    };
     let colon = if made.changes.is_empty() { '.' } else { ':' };
     writeln!(out, "{keys} change{end}{colon}")?;
     print_changes(&made.changes, LISTED, out)?;
@@ -201,13 +207,23 @@ fn print_end(
             writeln!(out, "Landed as row {}. To bring it back: {program} redo {}{apply}", last.seq, last.seq)?
         }
         (Some(first), Some(last)) => {
+            let (first, last) = (first.seq, last.seq);
+            let later = match landed.len() <= NAMED {
+                true => landed.iter().map(|row| format!(" {}", row.seq)).collect(),
+                false => format!(" --to {}", first.saturating_sub(1)),
+            };
+            let redo = made.asked.is_redo();
+            let command = match (landed.len() <= NAMED, redo) {
+                (false, _) => "restore",
+                (true, true) => "rollback",
+                (true, false) => "redo",
+            };
             // A redo brings back what the newest rollback took back that is none itself.
-            let how = match made.asked.is_redo() {
+            let how = match redo {
                 true => "To take them back again:".to_owned(),
                 false => format!("To bring them back: {program} redo{apply}, or later"),
             };
-            let (first, last, before) = (first.seq, last.seq, first.seq.saturating_sub(1));
-            writeln!(out, "Landed as rows {first} to {last}. {how} {program} restore --to {before}{apply}")?;
+            writeln!(out, "Landed as rows {first} to {last}. {how} {program} {command}{later}{apply}")?;
         }
         _ => {
             if let Some(file) = &options.shown.save {

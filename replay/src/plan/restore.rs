@@ -3,11 +3,12 @@
 //! To take back every row since then, the newest first, always leads there. But a row that was taken back since then and what took it
 //! back mostly cancel out; a plan without them is shorter, and is taken when it is found to lead to the same state.
 
-use super::standing::{by_key, stand_as_before};
+use super::standing::{by_key, stand_as_before, stands};
 use super::{Outside, Plan, PlanError, Planning, Reversal, citations, preview};
 use crate::ahead::Ahead;
 use crate::dependence::{rollback_of, touched_by};
 use crate::history::{History, ReplayError};
+use crate::in_part::InPart;
 use crate::state::state_of_keys_after;
 use counterfoil_format::body::Manner;
 use counterfoil_format::landing::Outcome;
@@ -50,7 +51,8 @@ pub fn plan_restore<H: History>(
     if to > size || to == 0 {
         return Err(ReplayError::NoSuchRow { row: to.saturating_sub(1), size }.into());
     }
-    let changes = changes(history, to, prefix)?;
+    let mut changes = changes(history, to, prefix)?;
+    leave_out(history, governance, &mut changes)?;
     let aim = Aim { history, governance, to, outside };
     match aim.plan(&changes, true) {
         Ok(plan) if aim.is_met(&plan, &changes)? => Ok(plan),
@@ -71,7 +73,13 @@ impl<H: History> Aim<'_, H> {
                 continue;
             }
             let row = change.row;
-            ahead.take_back(row).map_err(|reason| PlanError::NotInForce { row, reason })?;
+            if let Err(reason) = ahead.take_back(row) {
+                let in_part = InPart::of(self.history, self.governance).map_err(ReplayError::Read)?;
+                let by = in_part.above(self.governance, row, &taken);
+                return Err(
+                    by.map_or(PlanError::NotInForce { row, reason }, |by| PlanError::InPart { row, by })
+                );
+            }
             taken.insert(change.row);
             wanted.push(change);
         }
@@ -141,6 +149,28 @@ fn changes<H: History>(history: &H, to: u64, prefix: &str) -> Result<Vec<Change>
         Some(row) => Err(ReplayError::Withheld(row).into()),
         None => Ok(found),
     }
+}
+
+/// Leaves out what of decisions that stand in part does not stand, where what has made it so stays.
+fn leave_out<H: History>(
+    history: &H,
+    governance: &Governance,
+    changes: &mut Vec<Change>,
+) -> Result<(), PlanError<H::Error>> {
+    let in_part = InPart::of(history, governance).map_err(ReplayError::Read)?;
+    let rows: BTreeSet<u64> = changes.iter().map(|change| change.row).collect();
+    let by = |row: u64| in_part.by(row);
+    let stays = |row: u64| !by(row).is_empty() && by(row).iter().all(|by| !rows.contains(by));
+    for change in changes.iter_mut().filter(|change| stays(change.row)) {
+        for key in std::mem::take(&mut change.keys) {
+            match stands(history, governance, change.row, &key)? {
+                true => change.keys.push(key),
+                false => change.others.push(key),
+            }
+        }
+    }
+    changes.retain(|change| !change.keys.is_empty() || !stays(change.row));
+    Ok(())
 }
 
 /// What a row has changed of the keys of the prefix, and of the world when that is empty. `None` when it is withheld.

@@ -90,6 +90,17 @@ pub(super) fn stand_as_before<H: History>(
     Ok(standing(&before) == standing(&after))
 }
 
+/// Whether a decision stands on a key now.
+pub(super) fn stands<H: History>(
+    history: &H,
+    governance: &Governance,
+    row: u64,
+    key: &str,
+) -> Result<bool, PlanError<H::Error>> {
+    let decisions = decisions(history, governance, key, history.size())?;
+    Ok(decisions.get(&row).is_some_and(|decision| decision.stands))
+}
+
 /// The decisions on a key among the first rows, as these have left them.
 fn decisions<H: History>(
     history: &H,
