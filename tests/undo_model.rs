@@ -177,7 +177,13 @@ impl Pair {
             Err(error) => return assert!(!decisions, "{rows:?}: {error}: {}", self.story.join("\n")),
         }
         self.story.push(format!("all that builds on {rows:?}"));
+        let before = self.oracle.standing();
         self.land(&found);
+        // Of decisions, nothing is brought back by that.
+        if rows.iter().all(|row| governance.target_of(*row).is_none()) {
+            let after = self.oracle.standing();
+            assert!(after.is_subset(&before), "{rows:?}: {}", self.story.join("\n"));
+        }
         self.told.cascades += 1;
         self.told.several += usize::from(rows.len() > 1);
     }
@@ -242,7 +248,10 @@ impl Pair {
             return;
         }
         self.story.push(format!("all that is left of row {row}"));
+        let before = self.oracle.standing();
         self.land(&plan);
+        let brought: Vec<_> = self.oracle.standing().difference(&before).cloned().collect();
+        assert_eq!(brought, [], "row {row}: {}", self.story.join("\n"));
         assert_eq!(self.oracle.stands_on(row), 0, "row {row}: {}", self.story.join("\n"));
         self.told.whole += 1;
     }

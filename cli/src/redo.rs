@@ -4,7 +4,8 @@ use crate::exit::Refused;
 use crate::place::Place;
 use crate::undo;
 use anyhow::Result;
-use counterfoil_replay::operation::newest_rollback;
+use counterfoil_replay::history::History as _;
+use counterfoil_replay::operation::{is_redo, newest_rollback};
 use std::io::Write;
 
 /// Shows what bringing rows back would do, and with --apply does it. A redo is the rollback of a rollback.
@@ -43,6 +44,9 @@ pub fn run(args: &Args, place: &Place, out: &mut dyn Write) -> Result<()> {
                 "there is nothing to redo: no rollback is in force but such as are a redo",
             ));
         }
-        Ok(undo::Asked::redo(rows))
+        // What takes a redo back takes away again.
+        let takes_away =
+            rows.iter().map(|row| past.with_row(*row, is_redo)).collect::<Result<Vec<_>, _>>()?;
+        Ok(if takes_away.contains(&true) { undo::Asked::rows(rows) } else { undo::Asked::redo(rows) })
     })
 }

@@ -120,6 +120,50 @@ fn what_is_left_to_later_rows_is_left_once() {
     assert_eq!(state(&shop), json!({ "a": 2 }));
 }
 
+/// Whatever has taken back a part, or taken that back, what is meant does not stand in the end, and nothing else comes back.
+#[test]
+fn nothing_comes_back_with_what_stands_in_part() {
+    let shop = Shop::open();
+    put(&shop, "executor-1", &[("b", 1), ("p", 2)]);
+    apply(&shop, &["rollback", "4"]);
+    apply(&shop, &["restore", "--to", "4", "--prefix", "p"]);
+    assert_eq!(state(&shop), json!({ "p": 2 }));
+    apply(&shop, &["rollback", "--since", "3", "--cascade"]);
+    assert_eq!(state(&shop), json!({}));
+
+    let shop = Shop::open();
+    put(&shop, "executor-1", &[("k", 1)]);
+    let line =
+        r#"{"action":"SET","mode":"live","ops":[{"delete":{"key":"k"}},{"put":{"key":"m","value":1}}]}"#;
+    assert_eq!(shop.append(&[], line).status, 0);
+    apply(&shop, &["restore", "--to", "3", "--prefix", "k"]);
+    assert_eq!(state(&shop), json!({ "m": 1 }));
+    apply(&shop, &["rollback", "--since", "3", "--cascade"]);
+    assert_eq!(state(&shop), json!({}));
+
+    // Of rows that are named, one that stands in part is not left out in silence.
+    let shop = Shop::open();
+    put(&shop, "executor-1", &[("a", 1), ("b", 1)]);
+    put(&shop, "executor-1", &[("c", 1)]);
+    apply(&shop, &["restore", "--to", "3", "--prefix", "a"]);
+    shop.run(&["rollback", "4", "5"]).fails(1, &["row 4 stands in part only"]);
+}
+
+/// Taking a redo back takes away, so a redo brings that back too.
+#[test]
+fn a_redo_of_a_redo_is_none() {
+    let shop = Shop::open();
+    put(&shop, "executor-1", &[("a", 1)]);
+    put(&shop, "executor-1", &[("b", 1)]);
+    apply(&shop, &["rollback", "4"]);
+    apply(&shop, &["redo"]);
+    apply(&shop, &["rollback", "5"]);
+    apply(&shop, &["redo", "7"]);
+    assert_eq!(state(&shop), json!({}));
+    apply(&shop, &["redo"]);
+    assert_eq!(state(&shop), json!({ "a": 1 }));
+}
+
 /// Rows that go with others may be older than some that were asked for.
 #[test]
 fn a_cascade_of_several_rows_misses_none() {

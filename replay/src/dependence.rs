@@ -331,20 +331,22 @@ impl<'h, H: History> Building<'h, H> {
         }
     }
 
-    /// What a taken row had taken back is in force again, and goes too where it builds on a taken row.
+    /// What a taken row had taken back is in force again, and goes too where it builds on a taken row, or was a decision that stays out.
     fn bring_back(&mut self, taken: u64) -> Result<(), H::Error> {
         let mut next = self.governance.target_of(taken);
-        while let Some(row) = next {
+        while let Some(row) = next.filter(|row| !self.has(*row) && !self.barred.contains(row)) {
             let Looked { keys, found, withheld } = self.history.with_row(row, |row| self.look(row))??;
             if withheld {
                 self.withheld.get_or_insert(row);
             }
-            if found.is_empty() {
+            let target = self.governance.target_of(row);
+            // A decision that was out of force is not brought back by taking back what it does not build on.
+            if found.is_empty() && target.is_some() {
                 break;
             }
             self.take_down(found);
             self.take(row, keys, row)?;
-            next = self.governance.target_of(row);
+            next = target;
         }
         Ok(())
     }

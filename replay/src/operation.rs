@@ -64,6 +64,11 @@ fn signs(row: &Row<'_>) -> (KeyId, Option<Mark>) {
     (row.head.author, Mark::of(row))
 }
 
+/// Whether a rollback row is marked as one of a redo.
+pub fn is_redo(row: &Row<'_>) -> bool {
+    Mark::of(row).is_some_and(|mark| mark.redo)
+}
+
 /// The rows of the newest operation that is no redo, those of them that can be taken back: the rows to take back for a redo.
 /// `rollbacks` are the applied rollback rows, ascending.
 pub fn newest_rollback<H: History>(

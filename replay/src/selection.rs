@@ -93,11 +93,14 @@ pub fn select<H: History>(
     let cancelled = |row: u64| governance.target_of(row).is_some_and(|target| meant.contains(&target));
     let mut found = Vec::new();
     for row in acting {
+        if cancelled(row) {
+            continue;
+        }
         match in_part.whole(governance, row) {
             // What is left of it is left to later rows.
             Some(_) if later == Later::Keep => {}
             Some(rows) => found.extend(rows),
-            None if governance.undone_by(row).is_some() || cancelled(row) => {}
+            None if governance.undone_by(row).is_some() => {}
             None => found.push(row),
         }
     }

@@ -142,6 +142,12 @@ impl Oracle {
         self.decisions.contains_key(&row)
     }
 
+    /// The keys on which decisions stand.
+    pub fn standing(&self) -> BTreeSet<(u64, String)> {
+        let each = self.stands.iter().flat_map(|(row, keys)| keys.iter().map(|key| (*row, key.clone())));
+        each.collect()
+    }
+
     /// On how many keys a decision stands.
     pub fn stands_on(&self, row: u64) -> usize {
         self.stands[&row].len()

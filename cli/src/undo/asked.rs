@@ -4,9 +4,11 @@ use crate::past::Past;
 use crate::selection;
 use anyhow::Result;
 use counterfoil_ledger::{Log, ReadError};
+use counterfoil_replay::in_part::InPart;
 use counterfoil_replay::plan::{Later, Outside, Plan, PlanError, in_force, plan_restore, plan_rollback};
 use counterfoil_rules::governance::Governance;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Rows that a command is told with that a person shall type.
 pub const NAMED: usize = 8;
@@ -70,7 +72,13 @@ impl Asked {
             match selection {
                 Some(selection) => *rows = selection.rows(past, governance, log, later)?,
                 None => {
-                    let left = in_force(governance, log.head().size, rows);
+                    // What stands in part is told by the plan.
+                    let in_part = InPart::of(past, governance)?;
+                    let mut left = in_force(governance, log.head().size, rows);
+                    let named: BTreeSet<u64> = rows.iter().copied().collect();
+                    left.extend(
+                        rows.iter().copied().filter(|row| in_part.above(governance, *row, &named).is_some()),
+                    );
                     if !left.is_empty() {
                         *rows = left;
                     }
