@@ -331,7 +331,8 @@ impl<'h, H: History> Building<'h, H> {
         }
     }
 
-    /// What a taken row had taken back is in force again, and goes too where it builds on a taken row, or was a decision that stays out.
+    /// What a taken row had taken back is in force again, and goes too where it builds on a taken row, or is a decision that was out of
+    /// force.
     fn bring_back(&mut self, taken: u64) -> Result<(), H::Error> {
         let mut next = self.governance.target_of(taken);
         while let Some(row) = next.filter(|row| !self.has(*row) && !self.barred.contains(row)) {
@@ -341,7 +342,8 @@ impl<'h, H: History> Building<'h, H> {
             }
             let target = self.governance.target_of(row);
             // A decision that was out of force is not brought back by taking back what it does not build on.
-            if found.is_empty() && target.is_some() {
+            let was_out = target.is_none() && self.governance.undone_by(row).is_some();
+            if found.is_empty() && !was_out {
                 break;
             }
             self.take_down(found);
