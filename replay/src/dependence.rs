@@ -331,24 +331,25 @@ impl<'h, H: History> Building<'h, H> {
         }
     }
 
-    /// What a taken row had taken back is in force again, and goes too where it builds on a taken row, or is a decision that was out of
-    /// force.
+    /// What a taken row had taken back is in force again, and goes too where it builds on a taken row, or where a decision that
+    /// was out of force would be brought back otherwise.
     fn bring_back(&mut self, taken: u64) -> Result<(), H::Error> {
+        let was_out = self.governance.undone_by(self.governance.base(taken)).is_some();
+        let mut is_turned = true;
         let mut next = self.governance.target_of(taken);
         while let Some(row) = next.filter(|row| !self.has(*row) && !self.barred.contains(row)) {
             let Looked { keys, found, withheld } = self.history.with_row(row, |row| self.look(row))??;
             if withheld {
                 self.withheld.get_or_insert(row);
             }
-            let target = self.governance.target_of(row);
-            // A decision that was out of force is not brought back by taking back what it does not build on.
-            let was_out = target.is_none() && self.governance.undone_by(row).is_some();
-            if found.is_empty() && !was_out {
+            // Each that goes turns the decision at the end of the chain.
+            if found.is_empty() && !(was_out && is_turned) {
                 break;
             }
             self.take_down(found);
             self.take(row, keys, row)?;
-            next = target;
+            is_turned = !is_turned;
+            next = self.governance.target_of(row);
         }
         Ok(())
     }
