@@ -150,7 +150,7 @@ impl Pair {
                 self.keep_later(row);
             }
             Err(PlanError::Dependants(_)) => {
-                if !is_redo && self.told.kept == 0 {
+                if !is_redo && self.log().inexact_rollbacks().unwrap().is_empty() {
                     self.oracle.check_needed(row);
                     self.told.needed += 1;
                 }
@@ -248,10 +248,7 @@ impl Pair {
             return;
         }
         self.story.push(format!("all that is left of row {row}"));
-        let before = self.oracle.standing();
         self.land(&plan);
-        let brought: Vec<_> = self.oracle.standing().difference(&before).cloned().collect();
-        assert_eq!(brought, [], "row {row}: {}", self.story.join("\n"));
         assert_eq!(self.oracle.stands_on(row), 0, "row {row}: {}", self.story.join("\n"));
         self.told.whole += 1;
     }
