@@ -2,7 +2,8 @@
 //!
 //! The oracle knows of each decision on which keys it stands, and carries out the operations that stand, in the order of rows,
 //! key by key. After whatever was taken back or brought back the state is what that gives, keys that no plan names have not
-//! changed, and no smaller set of rows than a cascade's would have done.
+//! changed, and no smaller set of rows than a cascade's would have done. What is refused alone is held to be needed only where nothing
+//! is taken back in part, and that nothing comes back only of cascades of decisions in force.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 #[path = "undo_model/oracle.rs"]
